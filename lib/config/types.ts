@@ -1,0 +1,55 @@
+/** Where a project is. All paths are real (no symlinks) and absolute. */
+export interface Project {
+  /** 12 hex digits of the SHA-256 of `directory`: names everything that belongs to the project. */
+  readonly id: string;
+  /** The directory that holds `.nixbox/`. */
+  readonly directory: string;
+  /** `directory/.nixbox` */
+  readonly configDirectory: string;
+  /** `directory/.nixbox/config.nix` */
+  readonly configFile: string;
+}
+
+export type NetworkMode = "open" | "filtered" | "off";
+export type HypervisorChoice = "auto" | "cloud-hypervisor" | "qemu" | "vfkit";
+
+/** The resolved configuration: what nix/resolve.nix gives, checked by zod (design 3). */
+export interface Config {
+  readonly name: string;
+  readonly resources: {
+    readonly vcpus: number;
+    readonly memoryMB: number;
+    readonly diskGB: number;
+  };
+  readonly hypervisor: HypervisorChoice;
+  /** `source` absolute on the host; `target` absolute, or starting with `~/`, in the guest. */
+  readonly mounts: readonly {
+    readonly source: string;
+    readonly target: string;
+    readonly readonly: boolean;
+  }[];
+  readonly network: {
+    readonly mode: NetworkMode;
+    readonly domains: readonly string[];
+    readonly ports: readonly number[];
+    /** Upstream resolvers instead of the host's own. */
+    readonly dns: readonly string[];
+  };
+  readonly env: Readonly<Record<string, string>>;
+  /** `path` absolute on the host, in order of plugins, then the user's. */
+  readonly scripts: readonly { readonly path: string; readonly optional: boolean }[];
+  readonly hooks: Readonly<
+    Record<"pre-up" | "post-up" | "pre-down" | "post-down", readonly string[]>
+  >;
+  /** Plugins in use, in order: name and where they are. */
+  readonly plugins: readonly { readonly name: string; readonly path: string }[];
+  /** Files outside the config file that decide the build: modules, plugins, ... (absolute). */
+  readonly nix: {
+    readonly packages: readonly string[];
+    readonly ldLibraries: readonly string[];
+    /** Absolute paths of NixOS modules. */
+    readonly modules: readonly string[];
+  };
+  /** The guest's login name. */
+  readonly user: string;
+}

@@ -1,0 +1,73 @@
+/** Nix's name of a system that nixbox runs on. */
+export type NixSystem = "x86_64-linux" | "aarch64-linux" | "aarch64-darwin";
+
+/** A process, told apart from a later one that got the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When the process started, as the OS writes it; only ever compared for equality. */
+  readonly startTime: string;
+}
+
+export interface ProcessTable {
+  /** The identity of a running pid; `undefined` if there is no such process, or it is a zombie. */
+  identify(pid: number): Promise<ProcessIdentity | undefined>;
+  /** Pids of this user's processes that were started with `variable=value` in their environment. */
+  withEnvironment(variable: string, value: string): Promise<readonly number[]>;
+}
+
+export interface UserFacts {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+}
+
+export interface HostPaths {
+  /** Records, logs and disks; survives a reboot. */
+  readonly state: string;
+  /** Sockets and pids, short enough for a socket path, mode 0700, checked to be ours. */
+  readonly runtime: string;
+  /** In memory where the OS has such a place: for the provisioning disk. Mode 0700. */
+  readonly secrets: string;
+  readonly cache: string;
+}
+
+export interface MemoryFacts {
+  readonly totalMB: number;
+  /** What a new program could use now without swapping. */
+  readonly availableMB: number;
+}
+
+/** What is known of a hypervisor's acceleration on this machine. */
+export interface Acceleration {
+  readonly usable: boolean;
+  /** Why not, or by what: one sentence for people. */
+  readonly reason: string;
+}
+
+/** Runs single commands as root. Each call site is listed by `up --dry-run`. */
+export interface Privilege {
+  /** The argv that runs `argv` as root: itself for root, `sudo ...` for others. */
+  asRoot(argv: readonly string[]): readonly string[];
+}
+
+/**
+ * This machine: what it is and can do. Chosen once at start-up by `detectHost` and passed down, so
+ * that nothing else asks which OS it is on, and a test can drive one OS's path on another.
+ */
+export interface Host {
+  readonly os: "linux" | "darwin";
+  readonly nixSystem: NixSystem;
+  readonly cpus: number;
+  readonly user: UserFacts;
+  readonly paths: HostPaths;
+  readonly processes: ProcessTable;
+  readonly privilege: Privilege;
+  memory(): MemoryFacts;
+  /** Full path of a program by PATH and the usual system directories. */
+  which(program: string): Promise<string | undefined>;
+  /** Whether a guest can really run with hardware acceleration; probes, so it may take seconds. */
+  acceleration(): Promise<Acceleration>;
+  /** Whether an unprivileged process may make a user namespace and mount in it. */
+  userNamespaces(): Promise<boolean>;
+}
