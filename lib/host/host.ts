@@ -13,6 +13,10 @@ export interface ProcessTable {
   identify(pid: number): Promise<ProcessIdentity | undefined>;
   /** Pids of this user's processes that were started with `variable=value` in their environment. */
   withEnvironment(variable: string, value: string): Promise<readonly number[]>;
+  /** The argv of a running process, whoever owns it; `undefined` if it is gone. */
+  commandLine(pid: number): Promise<readonly string[] | undefined>;
+  /** Memory that a process has in use now, in MiB; 0 if it is gone. */
+  residentMB(pid: number): Promise<number>;
 }
 
 export interface UserFacts {

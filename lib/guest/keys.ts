@@ -1,0 +1,58 @@
+import { ensurePrivateDirectory, exists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/process.ts";
+
+/** The project's three key pairs, under `.nixbox/ssh/`, which the guest never sees. */
+export interface ProjectKeys {
+  /** Logs the host in to the guest; its private half never leaves the host. */
+  readonly login: KeyPair;
+  /** The guest's host key, known in advance. */
+  readonly host: KeyPair;
+  /** The guest's own identity towards others (git hosts); goes into the guest. */
+  readonly identity: KeyPair;
+}
+
+export interface KeyPair {
+  readonly privateFile: string;
+  readonly publicFile: string;
+}
+
+export function projectKeys(configDirectory: string): ProjectKeys {
+  const pair = (name: string): KeyPair => ({
+    privateFile: `${configDirectory}/ssh/${name}`,
+    publicFile: `${configDirectory}/ssh/${name}.pub`,
+  });
+  return {
+    login: pair("login_ed25519"),
+    host: pair("host_ed25519"),
+    identity: pair("identity_ed25519"),
+  };
+}
+
+/** Makes the keys that are missing. Gives `true` if any was. */
+export async function ensureKeys(
+  host: Host,
+  configDirectory: string,
+  projectName: string,
+): Promise<boolean> {
+  const keys = projectKeys(configDirectory);
+  await ensurePrivateDirectory(`${configDirectory}/ssh`, host.user.uid);
+  const missing: string[] = [];
+  for (const pair of [keys.login, keys.host, keys.identity]) {
+    if (!await isComplete(pair)) missing.push(pair.privateFile);
+  }
+  await Promise.all(missing.map((file) => makeKey(file, `nixbox-${projectName}`)));
+  return missing.length > 0;
+}
+
+async function isComplete(pair: KeyPair): Promise<boolean> {
+  return await exists(pair.privateFile) && await exists(pair.publicFile);
+}
+
+/** Ed25519 without a passphrase: the directory's mode guards it, and `up` must not ask. */
+async function makeKey(file: string, comment: string): Promise<void> {
+  for (const half of [file, `${file}.pub`]) {
+    if (await exists(half)) await Deno.remove(half);
+  }
+  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file]);
+}

@@ -1,0 +1,104 @@
+import type { Host } from "../host/host.ts";
+import { fileError, removeIfExists } from "../host/files.ts";
+import { run } from "../host/process.ts";
+import type { ProjectKeys } from "./keys.ts";
+
+/** Serial number by which the guest finds the disk, and the device's id at the hypervisor. */
+export const provisioningSerial = "nixbox";
+export const provisioningDiskId = "provisioning";
+
+/** What the provisioning disk tells the guest. */
+export interface Provisioning {
+  readonly user: string;
+  readonly hostname: string;
+  /** Seconds since 1970. */
+  readonly clock: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly mounts: readonly {
+    readonly tag: string;
+    readonly target: string;
+    readonly readonly: boolean;
+  }[];
+}
+
+/** The text files of the disk, by name; nix/guest/provision.sh says what each holds. */
+export function provisioningFiles(provisioning: Provisioning): Readonly<Record<string, string>> {
+  const { user, hostname, clock, env, mounts } = provisioning;
+  return {
+    user: `${user}\n`,
+    hostname: `${hostname}\n`,
+    clock: `${clock}\n`,
+    env: nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`)),
+    mounts: nulEnded(
+      mounts.flatMap(({ tag, target, readonly }) => [tag, target, readonly ? "ro" : "rw"]),
+    ),
+  };
+}
+
+function nulEnded(fields: readonly string[]): string {
+  return fields.map((field) => `${field}\0`).join("");
+}
+
+/**
+ * Makes the disk image, without root, in `directory`, which must be private and in memory: it holds
+ * secrets. Gives its path. The files it is made from are gone when this returns.
+ */
+export async function makeProvisioningDisk(
+  host: Host,
+  directory: string,
+  provisioning: Provisioning,
+  keys: ProjectKeys,
+): Promise<string> {
+  const source = `${directory}/provisioning`;
+  const image = provisioningImage(directory);
+  await removeIfExists(source);
+  await removeIfExists(image);
+  await Deno.mkdir(source, { mode: 0o700 });
+  try {
+    const bytes = await writeFiles(source, provisioning, keys);
+    await Deno.writeFile(image, new Uint8Array(), { mode: 0o600, createNew: true });
+    const mke2fs = await host.which("mke2fs") ?? "mke2fs";
+    await run([mke2fs, ...mke2fsArguments(source, image, bytes)]);
+  } catch (error) {
+    await removeIfExists(image);
+    throw fileError("the provisioning disk could not be made", error);
+  } finally {
+    await removeIfExists(source);
+  }
+  return image;
+}
+
+export function provisioningImage(directory: string): string {
+  return `${directory}/provisioning.img`;
+}
+
+async function writeFiles(
+  directory: string,
+  provisioning: Provisioning,
+  keys: ProjectKeys,
+): Promise<number> {
+  const files: Record<string, string> = {
+    ...provisioningFiles(provisioning),
+    authorized_keys: await Deno.readTextFile(keys.login.publicFile),
+    ssh_host_ed25519_key: await Deno.readTextFile(keys.host.privateFile),
+    id_ed25519: await Deno.readTextFile(keys.identity.privateFile),
+    "id_ed25519.pub": await Deno.readTextFile(keys.identity.publicFile),
+  };
+  let bytes = 0;
+  for (const [name, text] of Object.entries(files)) {
+    const content = new TextEncoder().encode(text);
+    bytes += content.length;
+    await Deno.writeFile(`${directory}/${name}`, content, { mode: 0o600 });
+  }
+  return bytes;
+}
+
+/** A small ext4 without journal; half as much again as the files, and a megabyte for itself. */
+function mke2fsArguments(source: string, image: string, bytes: number): string[] {
+  const sizeKB = 1024 + Math.ceil(bytes * 1.5 / 1024);
+  const features = "^has_journal,^resize_inode,^metadata_csum";
+  return [
+    ...["-q", "-F", "-t", "ext4", "-b", "1024", "-m", "0", "-N", "64", "-O", features],
+    ...["-L", "nixbox", "-E", "root_owner=0:0", "-d", source, image, `${sizeKB}k`],
+  ];
+}

@@ -1,0 +1,80 @@
+import type { Host, HostPaths, ProcessTable, UserFacts } from "./host.ts";
+import { NixboxError } from "./error.ts";
+import { findProgram, memoryFacts } from "./common.ts";
+import { privilegeOf } from "./privilege.ts";
+import { run } from "./process.ts";
+
+/** The runtime module for macOS on Apple silicon. Not run on a Mac here; see docs/platforms.md. */
+export function detectDarwin(): Host {
+  if (Deno.build.arch !== "aarch64") {
+    throw new NixboxError("nixbox on macOS needs Apple silicon; this is an Intel Mac");
+  }
+  const user: UserFacts = {
+    name: Deno.env.get("USER") ?? "nixbox",
+    uid: Deno.uid() ?? 501,
+    gid: Deno.gid() ?? 20,
+    home: Deno.env.get("HOME") ?? "/",
+  };
+  return {
+    os: "darwin",
+    nixSystem: "aarch64-darwin",
+    cpus: navigator.hardwareConcurrency,
+    user,
+    paths: darwinPaths(user, (name) => Deno.env.get(name)),
+    processes: darwinProcesses(),
+    privilege: privilegeOf(user.uid),
+    memory: memoryFacts,
+    which: (program) => findProgram(program, ["/usr/sbin", "/sbin", "/opt/homebrew/bin"]),
+    async acceleration() {
+      // kern.hv_support is 1 where Hypervisor.framework works.
+      const { stdout } = await run(["sysctl", "-n", "kern.hv_support"], { accept: "any" });
+      return stdout.trim() === "1"
+        ? { usable: true, reason: "Hypervisor.framework" }
+        : { usable: false, reason: "this Mac has no virtualization (kern.hv_support is not 1)" };
+    },
+    userNamespaces: () => Promise.resolve(false),
+  };
+}
+
+/** Socket paths may have 103 bytes on macOS, and TMPDIR eats half of them: hence /tmp. */
+export function darwinPaths(
+  user: UserFacts,
+  env: (name: string) => string | undefined,
+): HostPaths {
+  const session = env("XDG_RUNTIME_DIR");
+  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
+  return {
+    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
+    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
+    runtime,
+    secrets: runtime,
+  };
+}
+
+function darwinProcesses(): ProcessTable {
+  return {
+    async identify(pid) {
+      const argv = ["ps", "-o", "stat=,lstart=", "-p", `${pid}`];
+      const { code, stdout } = await run(argv, { accept: "any" });
+      const [state, ...start] = stdout.trim().split(/\s+/);
+      if (code !== 0 || state === undefined || state.startsWith("Z")) return undefined;
+      return { pid, startTime: start.join(" ") };
+    },
+    async withEnvironment(variable, value) {
+      // ps -E appends the environment to the command (ps(1)).
+      const { stdout } = await run(["ps", "-axwwE", "-o", "pid=,command="], { accept: "any" });
+      return stdout.split("\n")
+        .filter((line) => line.split(/\s+/).includes(`${variable}=${value}`))
+        .map((line) => Number.parseInt(line, 10));
+    },
+    async commandLine(pid) {
+      const argv = ["ps", "-ww", "-o", "command=", "-p", `${pid}`];
+      const { code, stdout } = await run(argv, { accept: "any" });
+      return code === 0 ? stdout.trim().split(" ") : undefined;
+    },
+    async residentMB(pid) {
+      const { stdout } = await run(["ps", "-o", "rss=", "-p", `${pid}`], { accept: "any" });
+      return Math.floor(Number(stdout.trim()) / 1024);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import type { Host, ProcessIdentity } from "./host.ts";
+import { NixboxError } from "./error.ts";
+import { lastLines, printableCommand } from "./process.ts";
+import { readTextIfExists } from "./files.ts";
+
+/** Marks every process that nixbox leaves running, so that a crash cannot hide one. */
+export const ownerVariable = "NIXBOX_VM";
+
+export interface DetachedProcess {
+  readonly identity: ProcessIdentity;
+  /** Resolves when the process ends while this one still runs. */
+  readonly ended: Promise<{ readonly code: number; readonly signal: string | null }>;
+}
+
+export interface DetachedOptions {
+  /** Takes the program's stdout and stderr, appended. */
+  readonly logFile: string;
+  readonly cwd: string;
+  /** The machine that the process belongs to: goes to `NIXBOX_VM` in its environment. */
+  readonly owner: string;
+}
+
+// Deno.Command takes no file descriptors, so sh opens the log and becomes the program.
+const redirect = 'exec "$@" >>"$0" 2>&1';
+
+// What a daemon needs of our environment; keys and tokens of the user stay out of it.
+const inherited = ["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR"];
+
+/** Starts a program in a session of its own, which goes on after this process and its terminal end. */
+export async function spawnDetached(
+  host: Host,
+  argv: readonly string[],
+  options: DetachedOptions,
+): Promise<DetachedProcess> {
+  await (await Deno.open(options.logFile, { create: true, append: true, mode: 0o600 })).close();
+  const env: Record<string, string> = { [ownerVariable]: options.owner };
+  for (const name of inherited) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  const child = new Deno.Command("/bin/sh", {
+    args: ["-c", redirect, options.logFile, ...argv],
+    cwd: options.cwd,
+    env,
+    clearEnv: true,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  child.unref();
+  const ended = child.status.then(({ code, signal }) => ({ code, signal }));
+  const identity = await host.processes.identify(child.pid);
+  if (identity === undefined) throw await diedAtOnce(argv, options.logFile, await ended);
+  return { identity, ended };
+}
+
+async function diedAtOnce(
+  argv: readonly string[],
+  logFile: string,
+  status: { readonly code: number; readonly signal: string | null },
+): Promise<NixboxError> {
+  return new NixboxError(
+    `${printableCommand(argv.slice(0, 1))} ended at once (${statusText(status)})`,
+    { log: lastLines(await readTextIfExists(logFile) ?? "", 12) },
+  );
+}
+
+/** "exit 1" or "SIGKILL". */
+export function statusText(
+  status: { readonly code: number; readonly signal: string | null },
+): string {
+  return status.signal ?? `exit ${status.code}`;
+}

@@ -1,0 +1,82 @@
+import { messageOf, NixboxError } from "./error.ts";
+
+/** Whether anything is at the path, a dangling symlink included. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** The text of a file; `undefined` if there is none. */
+export async function readTextIfExists(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Writes a file so that a reader sees the old text or the new, never half of one. */
+export async function writeTextAtomically(path: string, text: string, mode = 0o600): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.new`;
+  try {
+    await Deno.writeTextFile(temporary, text, { mode, createNew: true });
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await removeIfExists(temporary);
+    throw fileError(`${path} could not be written`, error);
+  }
+}
+
+/** Removes a file or a whole directory; nothing happens if there is none. Symlinks are not followed. */
+export async function removeIfExists(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/**
+ * Makes a directory that only this user can enter, or checks that the one that is there is such a
+ * one: a directory (no symlink) that belongs to `uid`.
+ *
+ * @throws {NixboxError} if another user made it first, as anyone can under /tmp.
+ */
+export async function ensurePrivateDirectory(path: string, uid: number): Promise<void> {
+  const parent = path.slice(0, path.lastIndexOf("/"));
+  if (parent !== "") await Deno.mkdir(parent, { recursive: true });
+  try {
+    await Deno.mkdir(path, { mode: 0o700 });
+    return;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) {
+      throw fileError(`${path} could not be made`, error);
+    }
+  }
+  const found = await Deno.lstat(path);
+  if (!found.isDirectory || found.uid !== uid) {
+    throw new NixboxError(`${path} is not a directory of yours`, {
+      where: path,
+      hint: `someone else made it; have it removed (\`sudo rm -r ${path}\`) or set XDG_RUNTIME_DIR`,
+    });
+  }
+  if (((found.mode ?? 0) & 0o077) !== 0) await Deno.chmod(path, 0o700);
+}
+
+/** A file-system error in the user's words, with a disk that is full named as such. */
+export function fileError(what: string, error: unknown): NixboxError {
+  const message = messageOf(error);
+  const diskIsFull = /ENOSPC|No space left|os error 28\b/.test(message);
+  return new NixboxError(`${what}: ${diskIsFull ? "no space left on the disk" : message}`, {
+    ...(diskIsFull ? { hint: "free some space (`df -h` shows where it went) and try again" } : {}),
+    cause: error,
+  });
+}

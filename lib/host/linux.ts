@@ -1,0 +1,128 @@
+import type { Host, HostPaths, NixSystem, ProcessTable, UserFacts } from "./host.ts";
+import { run } from "./process.ts";
+import { privilegeOf } from "./privilege.ts";
+import { findProgram, memoryFacts } from "./common.ts";
+import { readTextIfExists } from "./files.ts";
+
+/** Directories with programs that are often not on an ordinary user's PATH. */
+const systemDirectories = [
+  "/usr/sbin",
+  "/sbin",
+  "/usr/local/sbin",
+  "/usr/libexec",
+  "/usr/lib/qemu",
+];
+
+export function detectLinux(): Host {
+  const user = readUser();
+  return {
+    os: "linux",
+    nixSystem: nixSystemOf(Deno.build.arch),
+    cpus: navigator.hardwareConcurrency,
+    user,
+    paths: linuxPaths(user, (name) => Deno.env.get(name)),
+    processes: linuxProcesses(),
+    privilege: privilegeOf(user.uid),
+    memory: memoryFacts,
+    which: (program) => findProgram(program, systemDirectories),
+    acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
+    userNamespaces: canMountInUserNamespace,
+  };
+}
+
+function nixSystemOf(arch: string): NixSystem {
+  return arch === "aarch64" ? "aarch64-linux" : "x86_64-linux";
+}
+
+function readUser(): UserFacts {
+  const uid = Deno.uid() ?? 0;
+  const line = Deno.readTextFileSync("/etc/passwd").split("\n")
+    .map((text) => text.split(":")).find((fields) => fields[2] === `${uid}`);
+  return {
+    uid,
+    gid: Deno.gid() ?? 0,
+    // A user of a directory service is not in the file.
+    name: line?.[0] ?? Deno.env.get("USER") ?? `${uid}`,
+    home: Deno.env.get("HOME") ?? line?.[5] ?? "/",
+  };
+}
+
+/** XDG base directories; without a session (no XDG_RUNTIME_DIR), places that every Linux has. */
+export function linuxPaths(
+  user: UserFacts,
+  env: (name: string) => string | undefined,
+): HostPaths {
+  const session = env("XDG_RUNTIME_DIR");
+  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
+  return {
+    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
+    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
+    runtime,
+    // A session's runtime directory is a tmpfs (XDG base directory specification); /tmp need not be.
+    secrets: session ? runtime : `/dev/shm/nixbox-${user.uid}`,
+  };
+}
+
+function linuxProcesses(): ProcessTable {
+  let bootId: string | undefined;
+  return {
+    async identify(pid) {
+      const stat = await readProc(`/proc/${pid}/stat`);
+      const parsed = stat === undefined ? undefined : parseStat(stat);
+      if (parsed === undefined || parsed.isZombie) return undefined;
+      bootId ??= (await readTextIfExists("/proc/sys/kernel/random/boot_id") ?? "").trim();
+      return { pid, startTime: `${bootId}/${parsed.startTicks}` };
+    },
+    async withEnvironment(variable, value) {
+      const pids: number[] = [];
+      for await (const entry of Deno.readDir("/proc")) {
+        if (!/^\d+$/.test(entry.name)) continue;
+        const environment = await readProc(`/proc/${entry.name}/environ`);
+        if (environment?.split("\0").includes(`${variable}=${value}`)) {
+          pids.push(Number(entry.name));
+        }
+      }
+      return pids;
+    },
+    async commandLine(pid) {
+      const text = await readProc(`/proc/${pid}/cmdline`);
+      return text?.split("\0").slice(0, -1);
+    },
+    async residentMB(pid) {
+      const status = await readProc(`/proc/${pid}/status`);
+      const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(status ?? "")?.[1];
+      return Math.floor(Number(kilobytes ?? 0) / 1024);
+    },
+  };
+}
+
+/** A process may end, or be another user's, at any moment: both read as absent. */
+async function readProc(path: string): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Parses /proc/PID/stat (proc_pid_stat(5)). The command name, field 2, may hold spaces and
+ * parentheses, so fields are counted from the last ")": field 3 is the state, field 22 the start
+ * time in clock ticks since boot.
+ */
+export function parseStat(stat: string): { isZombie: boolean; startTicks: string } | undefined {
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
+  const startTicks = fields[19];
+  if (startTicks === undefined) return undefined;
+  return { isZombie: fields[0] === "Z" || fields[0] === "X", startTicks };
+}
+
+async function canMountInUserNamespace(): Promise<boolean> {
+  const probe = ["unshare", "--user", "--map-root-user", "--mount"];
+  try {
+    await run([...probe, "mount", "-t", "tmpfs", "-o", "ro,size=4k", "none", "/tmp"]);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,39 @@
+import { waitFor } from "./wait.ts";
+
+export interface LockOptions {
+  /** How long to wait for another holder; 0 tries once. */
+  readonly timeoutMs: number;
+  /** Called once if someone else holds the lock. */
+  readonly onWait?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A lock that is held; it ends with `release` or with this process, however that dies. */
+export interface HeldLock {
+  release(): void;
+}
+
+/**
+ * Takes an exclusive flock(2) on a file, which is made if missing. The lock is not inherited by
+ * child processes.
+ *
+ * @returns `undefined` if another holder kept it for all of `timeoutMs`.
+ */
+export async function takeLock(path: string, options: LockOptions): Promise<HeldLock | undefined> {
+  const file = await Deno.open(path, { create: true, read: true, write: true, mode: 0o600 });
+  let told = false;
+  try {
+    const held = await waitFor(async () => {
+      if (await file.tryLock(true)) return true;
+      if (!told) options.onWait?.();
+      told = true;
+      return undefined;
+    }, { ...options, firstDelayMs: 20, longestDelayMs: 200 });
+    if (held) return { release: () => file.close() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  file.close();
+  return undefined;
+}

@@ -1,0 +1,114 @@
+import type { Host } from "../host/host.ts";
+import { messageOf, NixboxError } from "../host/error.ts";
+import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
+import { type HeldLock, takeLock } from "../host/lock.ts";
+import { type VmRecord, vmRecordSchema } from "./record.ts";
+
+/** Where things of one project are kept. */
+export interface StatePaths {
+  /** Disks, logs and the build of one project; survives `down`. */
+  readonly directory: string;
+  readonly record: string;
+  readonly lock: string;
+  readonly logs: string;
+}
+
+/** The paths of project `id` under the state directory. */
+export function statePaths(host: Host, id: string): StatePaths {
+  const directory = `${host.paths.state}/projects/${id}`;
+  return {
+    directory,
+    record: `${host.paths.state}/machines/${id}.json`,
+    lock: `${directory}/lock`,
+    logs: `${directory}/logs`,
+  };
+}
+
+export async function prepareState(host: Host, id: string): Promise<StatePaths> {
+  const paths = statePaths(host, id);
+  for (const directory of [paths.logs, `${host.paths.state}/machines`]) {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+  }
+  return paths;
+}
+
+/** The record of a project's machine; `undefined` if there is none. */
+export async function readRecord(host: Host, id: string): Promise<VmRecord | undefined> {
+  const path = statePaths(host, id).record;
+  const text = await readTextIfExists(path);
+  return text === undefined ? undefined : parseRecord(text, path);
+}
+
+/** @throws {NixboxError} for a record of another version or one that was tampered with. */
+export function parseRecord(text: string, path: string): VmRecord {
+  try {
+    return vmRecordSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new NixboxError(`${path} is not a record of this version of nixbox`, {
+      where: path,
+      hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
+      log: [messageOf(error)],
+      cause: error,
+    });
+  }
+}
+
+export async function writeRecord(host: Host, record: VmRecord): Promise<void> {
+  await writeTextAtomically(
+    statePaths(host, record.id).record,
+    `${JSON.stringify(record, null, 2)}\n`,
+  );
+}
+
+export async function removeRecord(host: Host, id: string): Promise<void> {
+  await removeIfExists(statePaths(host, id).record);
+}
+
+export interface RecordListing {
+  readonly records: readonly VmRecord[];
+  /** Records that cannot be read: one sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Every machine of this user that is up, starting, or was left behind; sorted by name. */
+export async function listRecords(host: Host): Promise<RecordListing> {
+  const records: VmRecord[] = [];
+  const problems: string[] = [];
+  for (const id of await recordIds(host)) {
+    try {
+      const record = await readRecord(host, id);
+      if (record !== undefined) records.push(record);
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+  }
+  return { records: records.sort((a, b) => a.name < b.name ? -1 : 1), problems };
+}
+
+/** Ids of all records, readable or not. */
+export async function recordIds(host: Host): Promise<string[]> {
+  const ids: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(`${host.paths.state}/machines`)) {
+      const id = /^([0-9a-f]{12})\.json$/.exec(entry.name)?.[1];
+      if (id !== undefined) ids.push(id);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return ids;
+}
+
+/** Takes the lock under which one project's machine is started, changed and stopped. */
+export async function lockProject(
+  host: Host,
+  id: string,
+  options: { timeoutMs: number; onWait?: () => void; signal?: AbortSignal },
+): Promise<HeldLock> {
+  const paths = await prepareState(host, id);
+  const held = await takeLock(paths.lock, options);
+  if (held !== undefined) return held;
+  throw new NixboxError("another nixbox command is at work on this project", {
+    hint: "wait for it to end (`nixbox status` shows what it does) and try again",
+  });
+}
