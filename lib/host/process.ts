@@ -68,12 +68,12 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   } catch (error) {
     throw notStarted(argv, error);
   }
-  const [stdout, stderr, status] = await Promise.all([
-    new Response(child.stdout).text(),
-    readLines(child.stderr, options.onStderrLine),
-    child.status,
-    options.stdin === undefined ? undefined : feed(child.stdin, options.stdin),
-  ]);
+  const output = new TextCollector(child.stdout);
+  const errors = new TextCollector(child.stderr, options.onStderrLine);
+  const feeding = options.stdin === undefined ? undefined : feed(child.stdin, options.stdin);
+  const status = await child.status;
+  await feeding;
+  const [stdout, stderr] = await Promise.all([output.finish(), errors.finish()]);
   options.signal?.throwIfAborted();
   if (timeout?.aborted) {
     throw new CommandError(argv, status.code, stderr, {
@@ -111,21 +111,44 @@ async function feed(
   }
 }
 
-async function readLines(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  onLine: ((line: string) => void) | undefined,
-): Promise<string> {
-  if (onLine === undefined) return await new Response(stream).text();
-  let text = "";
-  let rest = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const lines = (rest + chunk).split(/\r?\n|\r/);
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
+/** How long a program that has ended may leave its output open in a child of its own. */
+const outputGraceMs = 1000;
+
+/** Reads a stream to text, and line by line for whoever listens. */
+class TextCollector {
+  #text = "";
+  #rest = "";
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  readonly #done: Promise<void>;
+
+  constructor(
+    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+    readonly onLine?: (line: string) => void,
+  ) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+    this.#done = this.#readAll();
   }
-  if (rest !== "") onLine(rest);
-  return text;
+
+  /** The text up to now; a background child that keeps the stream open is not waited for. */
+  async finish(): Promise<string> {
+    const timer = setTimeout(() => void this.#reader.cancel(), outputGraceMs);
+    await this.#done;
+    clearTimeout(timer);
+    if (this.#rest !== "") this.onLine?.(this.#rest);
+    return this.#text;
+  }
+
+  async #readAll(): Promise<void> {
+    while (true) {
+      const { value, done } = await this.#reader.read();
+      if (done) return;
+      this.#text += value;
+      if (this.onLine === undefined) continue;
+      const lines = (this.#rest + value).split(/\r?\n|\r/);
+      this.#rest = lines.pop() ?? "";
+      for (const line of lines) this.onLine(line);
+    }
+  }
 }
 
 /** The command as a person would type it, for messages only: it is never given to a shell. */

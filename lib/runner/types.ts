@@ -15,6 +15,8 @@ export interface RunnerShare {
   readonly tag: string;
   readonly socket?: string;
   readonly source?: string;
+  /** The device's id for the hypervisor's control socket. */
+  readonly id?: string;
 }
 
 export interface RunnerNetwork {

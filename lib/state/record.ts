@@ -6,7 +6,8 @@ const share = z.strictObject({
   id: z.string(),
   tag: z.string(),
   source: z.string(),
-  target: z.string(),
+  /** Where the guest has it; absent for a share of the runner's own (its Nix store). */
+  target: z.optional(z.string()),
   readonly: z.boolean(),
   socket: z.string(),
 });
@@ -49,6 +50,8 @@ export const vmRecordSchema = z.strictObject({
     address: z.string(),
   }),
   guest: z.strictObject({ user: z.string(), home: z.string() }),
+  /** As they were when the machine went up: what the host runs later was seen then. */
+  hooks: z.strictObject({ preDown: z.array(z.string()), postDown: z.array(z.string()) }),
 });
 
 export type VmRecord = z.infer<typeof vmRecordSchema>;

@@ -1,0 +1,75 @@
+import { ownerVariable } from "../host/detached.ts";
+import { endProcess } from "../host/end_process.ts";
+import type { Host, ProcessIdentity } from "../host/host.ts";
+import { run } from "../host/process.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import { dnsmasqPaths } from "../network/dnsmasq.ts";
+import { deleteFirewall, deleteTap, stopDnsmasq } from "../network/linux.ts";
+import {
+  chooseSlot,
+  claimOf,
+  lockSlots,
+  prepareSharedDirectory,
+  readSlots,
+  slotFile,
+  type SlotOwner,
+  type SlotPlace,
+  type SlotState,
+  writeSlotOwner,
+} from "../state/slots.ts";
+
+/**
+ * Claims a network slot and the memory for one machine, under the host-wide lock, so that of many
+ * machines started at once exactly those start that fit.
+ *
+ * @throws {NixboxError} when no slot or not enough memory is free; nothing is claimed then.
+ */
+export async function claimSlot(
+  host: Host,
+  place: SlotPlace,
+  wish: { readonly id: string; readonly memoryMB: number; readonly starter: ProcessIdentity },
+  signal: AbortSignal,
+): Promise<number> {
+  await prepareSharedDirectory(host, place);
+  const lock = await lockSlots(place, signal);
+  try {
+    const states = await readSlots(host, place);
+    const { slot, replaces } = chooseSlot(states, wish, {
+      availableMB: host.memory().availableMB,
+      unusedOfRunningMB: await promisedButUnusedMB(host, states),
+    });
+    if (replaces !== undefined) await clearSlot(host, place, slot, replaces);
+    await writeSlotOwner(place, slot, claimOf(host, wish.id, wish.starter, wish.memoryMB));
+    return slot;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Memory that running machines were promised and have not touched yet: it only looks free. */
+async function promisedButUnusedMB(host: Host, states: readonly SlotState[]): Promise<number> {
+  let sum = 0;
+  for (const { owner, isOwnerAlive } of states) {
+    if (!isOwnerAlive) continue;
+    sum += Math.max(0, owner.memoryMB - await host.processes.residentMB(owner.process.pid));
+  }
+  return sum;
+}
+
+/** Removes what an owner that is gone has left in a slot: processes, tap, rules, dnsmasq, claim. */
+export async function clearSlot(
+  host: Host,
+  place: SlotPlace,
+  slot: number,
+  owner: SlotOwner,
+): Promise<void> {
+  for (const pid of await host.processes.withEnvironment(ownerVariable, owner.id)) {
+    const identity = await host.processes.identify(pid);
+    if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
+  }
+  const { tap, table } = slotAddresses(slot);
+  await stopDnsmasq(host, dnsmasqPaths(place.directory, slot));
+  await deleteTap(host, tap);
+  await deleteFirewall(host, table);
+  await run(host.privilege.asRoot(["rm", "-f", slotFile(place, slot)]));
+}

@@ -1,0 +1,125 @@
+import type { Host } from "../host/host.ts";
+import { isAlive, waitForEnd } from "../host/end_process.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { exists } from "../host/files.ts";
+import { run } from "../host/process.ts";
+import { sessionArgv, sshPaths } from "../guest/ssh.ts";
+import type { VmRecord } from "../state/record.ts";
+import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
+import { lockProject, readRecord, writeRecord } from "../state/store.ts";
+import { connectGuest } from "./driver.ts";
+import { runHooks } from "./hooks.ts";
+import { takeDown } from "./takedown.ts";
+
+export interface DownOptions {
+  /** The whole time that a graceful stop may take. */
+  readonly timeoutMs?: number;
+  /** Do not ask the guest, end it at once. */
+  readonly force?: boolean;
+  readonly place?: SlotPlace;
+}
+
+export interface DownResult {
+  readonly wasUp: boolean;
+  readonly name: string | undefined;
+  /** How the guest's end came about. */
+  readonly stop: "graceful" | "forced" | "was dead" | "nothing to stop";
+}
+
+/** Of the 15 s that `down` may take, three are kept for ending processes by force and cleaning. */
+const gracefulMs = 12_000;
+
+/**
+ * Stops a project's machine and removes every trace of it: asks the guest, then presses its power
+ * button, then ends the hypervisor. Works for a machine that is whole, half-made, dead or gone.
+ */
+export async function down(
+  host: Host,
+  id: string,
+  options: DownOptions,
+  emit: Emit,
+): Promise<DownResult> {
+  const place = options.place ?? defaultSlotPlace;
+  if (await readRecord(host, id) === undefined) return nothingToStop();
+  const lock = await lockProject(host, id, {
+    timeoutMs: 15_000,
+    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+  });
+  try {
+    const record = await readRecord(host, id);
+    if (record === undefined) return nothingToStop();
+    return await stop(host, place, record, options, emit);
+  } finally {
+    lock.release();
+  }
+}
+
+function nothingToStop(): DownResult {
+  return { wasUp: false, name: undefined, stop: "nothing to stop" };
+}
+
+async function stop(
+  host: Host,
+  place: SlotPlace,
+  record: VmRecord,
+  options: DownOptions,
+  emit: Emit,
+): Promise<DownResult> {
+  const wasUp = record.vmm !== undefined && await isAlive(host, record.vmm);
+  const subject = {
+    name: record.name,
+    project: await exists(record.project) ? record.project : "/",
+    address: record.network.address,
+    runtimeDirectory: record.runtimeDirectory,
+  };
+  if (wasUp && record.state === "running") {
+    await runHooks("pre-down", record.hooks.preDown, subject, emit);
+  }
+  await writeRecord(host, { ...record, state: "stopping" });
+  let isGraceful = false;
+  if (wasUp && options.force !== true) {
+    const patienceMs = Math.min(options.timeoutMs ?? gracefulMs, gracefulMs);
+    isGraceful = await tellStep(emit, "stop the guest", () => askToStop(host, record, patienceMs));
+  }
+  await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
+  const { address: _, runtimeDirectory: __, ...gone } = subject;
+  await runHooks("post-down", record.hooks.postDown, gone, emit);
+  const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
+  return { wasUp, name: record.name, stop };
+}
+
+/** In-guest poweroff first; after a while the power button too. `true` once the VMM has ended. */
+async function askToStop(host: Host, record: VmRecord, patienceMs: number): Promise<boolean> {
+  const { vmm } = record;
+  if (vmm === undefined) return true;
+  const buttonAfterMs = Math.min(2500, patienceMs);
+  const isMasterUp = await exists(sshPaths(record.runtimeDirectory).controlSocket);
+  if (isMasterUp) {
+    void powerOffFromInside(record, buttonAfterMs);
+    if (await waitForEnd(host, vmm, buttonAfterMs)) return true;
+  }
+  await pressPowerButton(record);
+  const leftMs = isMasterUp ? patienceMs - buttonAfterMs : patienceMs;
+  return await waitForEnd(host, vmm, leftMs);
+}
+
+/** The connection dies with the guest, so how this ends says nothing. */
+async function powerOffFromInside(record: VmRecord, timeoutMs: number): Promise<void> {
+  const command = "sudo -n systemctl poweroff 2>/dev/null || sudo -n poweroff";
+  const argv = sessionArgv(record.runtimeDirectory, command, { tty: false });
+  try {
+    await run(argv, { accept: "any", timeoutMs });
+  } catch {
+    // The power button comes next, and force after that.
+  }
+}
+
+async function pressPowerButton(record: VmRecord): Promise<void> {
+  try {
+    const guest = await connectGuest(record, { timeoutMs: 1000 });
+    await guest.powerButton();
+    guest.close();
+  } catch {
+    // A VMM that does not answer is ended by signal when the time is over.
+  }
+}

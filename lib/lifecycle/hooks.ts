@@ -1,0 +1,59 @@
+import { type Emit, tellStep } from "../host/progress.ts";
+import { messageOf } from "../host/error.ts";
+import { run } from "../host/process.ts";
+import { sshPaths } from "../guest/ssh.ts";
+
+export type HookEvent = "pre-up" | "post-up" | "pre-down" | "post-down";
+
+/** What a hook learns from its environment. */
+export interface HookSubject {
+  readonly name: string;
+  readonly project: string;
+  /** The guest's address; absent before there is one. */
+  readonly address?: string;
+  readonly runtimeDirectory?: string;
+}
+
+/**
+ * Runs the hooks of one event on the host, each by `sh -c`, in the project's directory, with stdin
+ * closed. A hook that fails is told as a warning; the others still run.
+ */
+export async function runHooks(
+  event: HookEvent,
+  hooks: readonly string[],
+  subject: HookSubject,
+  emit: Emit,
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const hook of hooks) {
+    const step = `${event} hook`;
+    try {
+      await tellStep(emit, step, async () => {
+        const { stdout } = await run(["sh", "-c", hook], {
+          cwd: subject.project,
+          env: hookEnvironment(event, subject),
+          onStderrLine: (line) => emit({ kind: "output", step, line }),
+          ...(signal === undefined ? {} : { signal }),
+        });
+        for (const line of stdout.split("\n")) {
+          if (line !== "") emit({ kind: "output", step, line });
+        }
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      emit({ kind: "warning", message: `${event} hook: ${messageOf(error)}` });
+    }
+  }
+}
+
+function hookEnvironment(event: HookEvent, subject: HookSubject): Record<string, string> {
+  return {
+    NIXBOX_EVENT: event,
+    NIXBOX_NAME: subject.name,
+    NIXBOX_PROJECT: subject.project,
+    ...(subject.address === undefined ? {} : { NIXBOX_ADDRESS: subject.address }),
+    ...(subject.runtimeDirectory === undefined
+      ? {}
+      : { NIXBOX_SSH_CONFIG: sshPaths(subject.runtimeDirectory).config }),
+  };
+}

@@ -1,0 +1,75 @@
+import type { Config, Project } from "../config/types.ts";
+import type { Acceleration, Host } from "../host/host.ts";
+import { NixboxError } from "../host/error.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { chooseHypervisor } from "../hypervisor/choose.ts";
+import { readRunnerDirectory, type RunnerDirectory } from "./runner_directory.ts";
+
+export interface ObtainOptions {
+  readonly runner?: string;
+  readonly noBuild?: boolean;
+  readonly mayBuild: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface ObtainedRunner {
+  readonly directory: RunnerDirectory;
+  /** Hash of the build; `prebuilt` for a runner that was built elsewhere. */
+  readonly build: string;
+  readonly acceleration: Acceleration;
+}
+
+/** Gets the runner: the given one, the last build, or a new build. */
+export async function obtainRunner(
+  host: Host,
+  project: Project,
+  config: Config,
+  options: ObtainOptions,
+  emit: Emit,
+): Promise<ObtainedRunner> {
+  const acceleration = await host.acceleration();
+  if (options.runner !== undefined) {
+    const directory = await readRunnerDirectory(options.runner);
+    requireFit(directory, config, acceleration, emit);
+    return { directory, build: "prebuilt", acceleration };
+  }
+  const { hypervisor, warning } = chooseHypervisor(config.hypervisor, {
+    os: host.os,
+    acceleration,
+  });
+  if (warning !== undefined) emit({ kind: "warning", message: warning });
+  const { buildRunner, lastBuild } = await import("./build.ts");
+  const built = options.mayBuild && !options.noBuild
+    ? await buildRunner(host, project, config, hypervisor, { signal: options.signal }, emit)
+    : await lastBuild(host, project);
+  const directory = await tellStep(
+    emit,
+    "read the runner",
+    () => readRunnerDirectory(built.runnerDirectory),
+  );
+  return { directory, build: built.hash, acceleration };
+}
+
+/** @throws {NixboxError} if a runner that was built elsewhere cannot run here. */
+function requireFit(
+  directory: RunnerDirectory,
+  config: Config,
+  acceleration: Acceleration,
+  emit: Emit,
+): void {
+  const { hypervisor } = directory.runner;
+  if (config.hypervisor !== "auto" && config.hypervisor !== hypervisor) {
+    throw new NixboxError(
+      `the runner is for ${hypervisor}, and the config asks for ${config.hypervisor}`,
+      { where: "hypervisor", hint: 'set hypervisor = "auto", or take another runner' },
+    );
+  }
+  if (acceleration.usable) return;
+  if (hypervisor !== "qemu") {
+    throw new NixboxError(`the runner is for ${hypervisor}, which cannot run here`, {
+      hint: "take a runner for qemu, which also runs without hardware acceleration",
+      log: [acceleration.reason],
+    });
+  }
+  emit({ kind: "warning", message: `no KVM (${acceleration.reason}): QEMU emulates, slowly` });
+}

@@ -1,0 +1,245 @@
+import type { Config, Project } from "../config/types.ts";
+import type { Host, ProcessIdentity } from "../host/host.ts";
+import { NixboxError } from "../host/error.ts";
+import { patchRunner, type Runner, writeRunner } from "../runner/mod.ts";
+import type { RunnerChanges } from "../runner/types.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import { type DnsmasqPaths, dnsmasqPaths, openDnsmasqConfig } from "../network/dnsmasq.ts";
+import { openFirewall } from "../network/firewall.ts";
+import { createTapBatch } from "../network/tap.ts";
+import { guestGid, guestUid, type Isolation, masksFor, virtiofsdArgv } from "../share/virtiofsd.ts";
+import {
+  type Provisioning,
+  provisioningDiskId,
+  provisioningImage,
+  provisioningSerial,
+} from "../guest/provisioning.ts";
+import { masterArgv } from "../guest/ssh.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import type { StatePaths } from "../state/store.ts";
+
+/** All that a plan follows from. Nothing in it is asked again while the plan is made. */
+export interface PlanInput {
+  readonly host: Pick<Host, "user" | "paths" | "privilege">;
+  readonly hostHasIpv6: boolean;
+  readonly project: Project;
+  readonly config: Config;
+  readonly state: StatePaths;
+  readonly sharedDirectory: string;
+  readonly slot: number;
+  readonly mac: string;
+  readonly resolvers: readonly string[];
+  /** The runner as it was built. */
+  readonly runner: Runner;
+  /** Hash of the build, or `prebuilt`. */
+  readonly build: string;
+  /** Who the guest's user is, as the runner's package says. */
+  readonly guest: { readonly user: string; readonly home: string };
+  /** Sources of `config.mounts`, in order, as real paths. */
+  readonly sources: readonly string[];
+  /** Shares that the runner brings: read-only, mounted by the guest's own configuration. */
+  readonly runnerShares: readonly { readonly tag: string; readonly source: string }[];
+  readonly isolation: Isolation;
+  readonly acceleration: "hardware" | "emulation";
+  readonly tools: { readonly virtiofsd: string; readonly bash: string };
+  readonly starter: ProcessIdentity;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** What `up` will do: plain data, which `up --dry-run` prints. */
+export interface Plan {
+  /** The machine's record as it is written before the first step. */
+  readonly record: VmRecord;
+  readonly directories: readonly string[];
+  readonly firewall: string;
+  readonly tap: string;
+  readonly dnsmasq: { readonly paths: DnsmasqPaths; readonly config: string };
+  readonly virtiofsd: readonly { readonly id: string; readonly argv: readonly string[] }[];
+  readonly provisioning: Provisioning;
+  readonly changes: RunnerChanges;
+  /** The runner with `changes` applied: a bash script. */
+  readonly script: string;
+  readonly vmm: readonly string[];
+  readonly ssh: readonly string[];
+  /** Every command that runs as root, in order. */
+  readonly asRoot: readonly (readonly string[])[];
+}
+
+/** How many devices can be added to a machine while it runs. */
+export const hotPlugPorts = 16;
+
+/**
+ * Makes the plan of `up`: a pure function of its input.
+ *
+ * @throws {NixboxError} if the runner lacks what the plan needs, or a share must not be.
+ */
+export function makePlan(input: PlanInput): Plan {
+  const record = initialRecord(input);
+  const slot = slotAddresses(input.slot);
+  const paths = dnsmasqPaths(input.sharedDirectory, input.slot);
+  const changes = runnerChanges(input, record);
+  const plan = {
+    record,
+    directories: [record.runtimeDirectory, record.secretsDirectory],
+    firewall: openFirewall(slot),
+    tap: createTapBatch(slot, {
+      uid: input.host.user.uid,
+      cpus: record.cpus,
+      mac: input.mac,
+      hostHasIpv6: input.hostHasIpv6,
+    }),
+    dnsmasq: { paths, config: dnsmasqConfig(input, paths) },
+    virtiofsd: record.shares.map((share) => ({ id: share.id, argv: shareArgv(input, share) })),
+    provisioning: provisioningOf(input, record),
+    changes,
+    script: writeRunner(patchRunner(input.runner, changes)),
+    vmm: [input.tools.bash, `${record.runtimeDirectory}/microvm-run`],
+    ssh: masterArgv(record.runtimeDirectory),
+  };
+  return { ...plan, asRoot: rootCommands(input, plan) };
+}
+
+function initialRecord(input: PlanInput): VmRecord {
+  const { project, config, host, runner } = input;
+  const runtimeDirectory = `${host.paths.runtime}/${project.id}`;
+  const slot = slotAddresses(input.slot);
+  return {
+    version: 1,
+    id: project.id,
+    name: config.name,
+    project: project.directory,
+    state: "starting",
+    startedAt: input.now,
+    starter: input.starter,
+    hypervisor: runner.hypervisor,
+    acceleration: input.acceleration,
+    cpus: config.resources.vcpus,
+    memoryMB: config.resources.memoryMB,
+    build: input.build,
+    runtimeDirectory,
+    secretsDirectory: `${host.paths.secrets}/${project.id}.secrets`,
+    apiSocket: `${runtimeDirectory}/api.sock`,
+    virtiofsd: [],
+    shares: shareRecords(input, runtimeDirectory),
+    network: {
+      mode: config.network.mode,
+      slot: slot.slot,
+      tap: slot.tap,
+      table: slot.table,
+      mac: input.mac,
+      gateway: slot.gateway,
+      address: slot.address,
+    },
+    guest: { user: input.guest.user, home: input.guest.home },
+    hooks: { preDown: [...config.hooks["pre-down"]], postDown: [...config.hooks["post-down"]] },
+  };
+}
+
+function shareRecords(input: PlanInput, runtimeDirectory: string): ShareRecord[] {
+  const own = input.runnerShares.map(({ tag, source }) => ({ tag, source, readonly: true }));
+  const wanted = input.config.mounts.map((mount, index) => ({
+    tag: `nixbox-share${index}`,
+    source: input.sources[index] ?? mount.source,
+    readonly: mount.readonly,
+    target: guestPath(mount.target, input.guest.home),
+  }));
+  return [...own, ...wanted].map((share, index) => ({
+    ...share,
+    id: `share${index}`,
+    socket: `${runtimeDirectory}/share${index}.sock`,
+  }));
+}
+
+/** `~` and `~/x` are the guest user's home. */
+export function guestPath(target: string, home: string): string {
+  return target === "~" ? home : target.startsWith("~/") ? `${home}${target.slice(1)}` : target;
+}
+
+function dnsmasqConfig(input: PlanInput, paths: DnsmasqPaths): string {
+  return openDnsmasqConfig({
+    slot: slotAddresses(input.slot),
+    paths,
+    mac: input.mac,
+    hostname: input.config.name,
+    resolvers: input.resolvers,
+  });
+}
+
+function shareArgv(input: PlanInput, share: ShareRecord): readonly string[] {
+  const masks = masksFor(share.source, input.project.configDirectory);
+  if (masks === undefined) {
+    throw new NixboxError(
+      `${share.source} must not be shared: it holds keys and what the host runs`,
+      {
+        where: "mounts",
+        hint:
+          "share the project's directory, in which the guest sees .nixbox empty, or another one",
+      },
+    );
+  }
+  const { user } = input.host;
+  const argv = virtiofsdArgv(
+    input.tools.virtiofsd,
+    { source: share.source, readonly: share.readonly, socket: share.socket, masks },
+    { guestUid, guestGid, hostUid: user.uid, hostGid: user.gid },
+    input.isolation,
+  );
+  return input.isolation === "user-namespace" ? argv : input.host.privilege.asRoot(argv);
+}
+
+function provisioningOf(input: PlanInput, record: VmRecord): Provisioning {
+  return {
+    user: record.guest.user,
+    hostname: record.name,
+    clock: Math.floor(input.now / 1000),
+    env: input.config.env,
+    mounts: record.shares.flatMap(({ tag, target, readonly }) =>
+      target === undefined ? [] : [{ tag, target, readonly }]
+    ),
+  };
+}
+
+function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
+  const { tap, mac } = record.network;
+  return {
+    cpus: record.cpus,
+    memoryMB: record.memoryMB,
+    networks: [{ kind: "tap", tap, mac }],
+    vsockCid: null,
+    apiSocket: record.apiSocket,
+    addDisks: [{
+      path: provisioningImage(record.secretsDirectory),
+      readonly: true,
+      id: provisioningDiskId,
+      serial: provisioningSerial,
+    }],
+    removeShares: input.runnerShares.map(({ tag }) => tag),
+    addShares: record.shares.map(({ tag, socket, id }) => ({ tag, socket, id })),
+    consoleLog: `${input.state.logs}/console.log`,
+    ...(record.hypervisor === "qemu"
+      ? {
+        acceleration: input.acceleration === "hardware" ? "kvm" : "tcg",
+        hotPlugPorts,
+      }
+      : {}),
+  };
+}
+
+function rootCommands(
+  input: PlanInput,
+  plan: Pick<Plan, "dnsmasq" | "virtiofsd">,
+): readonly (readonly string[])[] {
+  const { paths } = plan.dnsmasq;
+  return [
+    ["nft", "-f", "-"],
+    ["ip", "-batch", "-"],
+    ["tee", "/proc/sys/net/ipv4/ip_forward"],
+    ["mkdir", "-p", paths.directory],
+    ["tee", paths.config],
+    ["dnsmasq", `--conf-file=${paths.config}`],
+    ...(input.isolation === "root-mount-namespace"
+      ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))
+      : []),
+  ];
+}

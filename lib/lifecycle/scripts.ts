@@ -1,0 +1,61 @@
+import { messageOf, NixboxError } from "../host/error.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { remoteCommand } from "../guest/quote.ts";
+import { runInGuest } from "../guest/session.ts";
+import { lastLines } from "../host/process.ts";
+import type { VmRecord } from "../state/record.ts";
+
+export interface GuestScript {
+  /** On the host. */
+  readonly path: string;
+  readonly optional: boolean;
+}
+
+// The script arrives on stdin and becomes a file of its own, so that its interpreter line counts
+// and its name on the host does not. All its output comes by stderr, in order, as
+// lines of progress.
+const runFromStdin = 'f=$(mktemp) || exit 1; cat >"$f"; chmod 700 "$f"; ' +
+  '"$f" </dev/null >&2; s=$?; rm -f "$f"; exit $s';
+
+/**
+ * Runs the config's scripts in the guest, in order, as the user, from the home directory.
+ *
+ * @throws {NixboxError} at the first script that fails and is not optional.
+ */
+export async function runScripts(
+  record: VmRecord,
+  scripts: readonly GuestScript[],
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const script of scripts) {
+    const step = `run ${script.path.slice(script.path.lastIndexOf("/") + 1)}`;
+    try {
+      await tellStep(emit, step, () => runScript(record, script.path, step, emit, signal));
+    } catch (error) {
+      if (!script.optional || signal.aborted) throw error;
+      emit({ kind: "warning", message: `${messageOf(error)} (optional: going on)` });
+    }
+  }
+}
+
+async function runScript(
+  record: VmRecord,
+  path: string,
+  step: string,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const command = remoteCommand([runFromStdin], record.guest.home);
+  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, {
+    stdin: await Deno.readFile(path),
+    signal,
+    onStderrLine: (line) => emit({ kind: "output", step, line }),
+  });
+  if (code === 0) return;
+  throw new NixboxError(`the script ${path} failed in the guest (exit ${code})`, {
+    where: "scripts",
+    hint: "mend the script, or mark it { path = ...; optional = true; }",
+    log: lastLines(stderr, 10),
+  });
+}

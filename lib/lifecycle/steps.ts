@@ -1,0 +1,52 @@
+import { messageOf } from "../host/error.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+
+/** One thing that is done, and how to undo it. */
+export interface Step {
+  /** What is done, for people: "load the firewall". */
+  readonly name: string;
+  readonly run: () => Promise<void>;
+  /** MUST work whether the step was done, half done or not begun. */
+  readonly undo: () => Promise<void>;
+}
+
+/**
+ * Does steps in order. If one fails, or `signal` aborts between two, what was done is undone in
+ * reverse order, the failed step included, and the error is thrown again. An undo that fails does
+ * not stop the others; it is told as a warning. `finish` is the end of the work, without an undo of
+ * its own: when it fails, all is undone too.
+ */
+export async function act(
+  steps: readonly Step[],
+  emit: Emit,
+  signal: AbortSignal,
+  finish: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const begun: Step[] = [];
+  try {
+    for (const step of steps) {
+      signal.throwIfAborted();
+      begun.push(step);
+      await tellStep(emit, step.name, step.run);
+    }
+    signal.throwIfAborted();
+    await finish();
+  } catch (error) {
+    await undoAll(begun, emit);
+    throw error;
+  }
+}
+
+/** Undoes steps in reverse order, each whatever happened to the others. */
+export async function undoAll(
+  steps: readonly Pick<Step, "name" | "undo">[],
+  emit: Emit,
+): Promise<void> {
+  for (const step of steps.toReversed()) {
+    try {
+      await step.undo();
+    } catch (error) {
+      emit({ kind: "warning", message: `could not undo "${step.name}": ${messageOf(error)}` });
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import type { Config, Project } from "../config/types.ts";
+import { loadConfig } from "../config/evaluate.ts";
+import { type Acceleration, type Host } from "../host/host.ts";
+import { isAlive } from "../host/end_process.ts";
+import { NixboxError } from "../host/error.ts";
+import { exists } from "../host/files.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { ensureKeys } from "../guest/keys.ts";
+import { checkRuntimeDirectory } from "../guest/ssh.ts";
+import { macOf } from "../network/addresses.ts";
+import { upstreamResolvers } from "../network/resolvers.ts";
+import type { VmRecord } from "../state/record.ts";
+import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts";
+import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { claimSlot } from "./claim.ts";
+import { runHooks } from "./hooks.ts";
+import { makePlan, type Plan, type PlanInput } from "./plan.ts";
+import { chooseIsolation, requireNetworkMode, requireTools } from "./requirements.ts";
+import { obtainRunner } from "./obtain_runner.ts";
+import { act } from "./steps.ts";
+import { takeDown } from "./takedown.ts";
+import { LinuxBoot } from "./up_steps.ts";
+
+export interface UpOptions {
+  /** A directory with `bin/microvm-run`, built elsewhere; nothing is built then. */
+  readonly runner?: string;
+  /** Use the last build, even if the config has changed since. */
+  readonly noBuild?: boolean;
+  /** How long the guest may take to open SSH; 90 s with hardware acceleration, 300 s without. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Where slots are kept; for tests. */
+  readonly place?: SlotPlace;
+}
+
+/** A machine that is up. */
+export interface UpResult {
+  readonly record: VmRecord;
+  /** It ran already, and nothing was done. */
+  readonly wasUp: boolean;
+}
+
+/**
+ * Boots the project's machine: builds if needed, starts it with its network, shares and secrets,
+ * and runs its scripts. When it gives a result, commands run in the guest and shares are mounted.
+ * A failure at any point, or `signal`, undoes everything.
+ */
+export async function up(
+  host: Host,
+  project: Project,
+  options: UpOptions,
+  emit: Emit,
+): Promise<UpResult> {
+  const signal = options.signal ?? new AbortController().signal;
+  const place = options.place ?? defaultSlotPlace;
+  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
+  requireNetworkMode(config);
+  const lock = await lockProject(host, project.id, {
+    timeoutMs: 600_000,
+    signal,
+    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+  });
+  try {
+    const earlier = await earlierMachine(host, place, project.id, emit);
+    if (earlier !== undefined) return { record: earlier, wasUp: true };
+    const subject = { name: config.name, project: project.directory };
+    await prepareUp(host, project, config);
+    await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
+    const record = await bootMachine(host, project, config, { ...options, signal, place }, emit);
+    await runHooks("post-up", config.hooks["post-up"], {
+      ...subject,
+      address: record.network.address,
+      runtimeDirectory: record.runtimeDirectory,
+    }, emit);
+    return { record, wasUp: false };
+  } finally {
+    lock.release();
+  }
+}
+
+/** What `up` would do. Nothing is built, started or changed; the slot is the lowest. */
+export async function planUp(
+  host: Host,
+  project: Project,
+  options: UpOptions,
+  emit: Emit,
+): Promise<Plan> {
+  const signal = options.signal ?? new AbortController().signal;
+  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
+  requireNetworkMode(config);
+  const place = options.place ?? defaultSlotPlace;
+  const input = await planInput(host, project, config, { ...options, signal, place }, emit, {
+    mayBuild: false,
+  });
+  return makePlan({ ...input, slot: 0 });
+}
+
+/** The running machine, if there is one; what an earlier one left behind is cleared. */
+async function earlierMachine(
+  host: Host,
+  place: SlotPlace,
+  id: string,
+  emit: Emit,
+): Promise<VmRecord | undefined> {
+  const record = await readRecord(host, id);
+  if (record === undefined) return undefined;
+  const isUp = record.state === "running" && record.vmm !== undefined &&
+    await isAlive(host, record.vmm);
+  if (isUp) return record;
+  await tellStep(emit, "clear what an earlier run left", () => takeDown(host, place, record, emit));
+  return undefined;
+}
+
+async function prepareUp(host: Host, project: Project, config: Config): Promise<void> {
+  await requireTools(host);
+  for (const [index, mount] of config.mounts.entries()) {
+    if (await exists(mount.source)) continue;
+    throw new NixboxError(`there is no directory ${mount.source} to share`, {
+      where: `mounts[${index}].source`,
+      hint: "make it, or mend the path",
+    });
+  }
+  await ensureKeys(host, project.configDirectory, config.name);
+}
+
+type BootOptions = UpOptions & { readonly signal: AbortSignal; readonly place: SlotPlace };
+
+async function bootMachine(
+  host: Host,
+  project: Project,
+  config: Config,
+  options: BootOptions,
+  emit: Emit,
+): Promise<VmRecord> {
+  const { place, signal } = options;
+  const input = await planInput(host, project, config, options, emit, { mayBuild: true });
+  const { memoryMB } = config.resources;
+  const claim = { id: project.id, memoryMB, starter: input.starter };
+  const slot = await claimSlot(host, place, claim, signal);
+  let plan: Plan;
+  try {
+    plan = makePlan({ ...input, slot });
+  } catch (error) {
+    await releaseSlot(host, place, slot, project.id);
+    throw error;
+  }
+  const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
+  const boot = new LinuxBoot({ host, place, project, plan, config, timeoutMs, signal, emit });
+  await act([...boot.steps], emit, signal, () => boot.finish());
+  return boot.record;
+}
+
+/** Asks host and disk for all that the plan follows from, but the slot. */
+async function planInput(
+  host: Host,
+  project: Project,
+  config: Config,
+  options: BootOptions,
+  emit: Emit,
+  build: { readonly mayBuild: boolean },
+): Promise<Omit<PlanInput, "slot">> {
+  const state = await prepareState(host, project.id);
+  checkRuntimeDirectory(`${host.paths.runtime}/${project.id}`);
+  const obtained = await obtainRunner(host, project, config, { ...options, ...build }, emit);
+  const { isolation, warning } = await chooseIsolation(host);
+  if (warning !== undefined) emit({ kind: "warning", message: warning });
+  const starter = await host.processes.identify(Deno.pid);
+  if (starter === undefined) throw new NixboxError("this process is not in the process table");
+  return {
+    host,
+    hostHasIpv6: await exists("/proc/sys/net/ipv6"),
+    project,
+    config,
+    state,
+    sharedDirectory: options.place.directory,
+    mac: await macOf(project.id),
+    resolvers: await upstreamResolvers(config.network.dns),
+    runner: obtained.directory.runner,
+    runnerShares: obtained.directory.shares,
+    build: obtained.build,
+    guest: obtained.directory.guest,
+    sources: await Promise.all(config.mounts.map(({ source }) => realPathIfExists(source))),
+    isolation,
+    acceleration: accelerationOf(obtained.acceleration),
+    tools: {
+      virtiofsd: await host.which("virtiofsd") ?? "virtiofsd",
+      bash: await host.which("bash") ?? "bash",
+    },
+    starter,
+    now: Date.now(),
+  };
+}
+
+async function realPathIfExists(path: string): Promise<string> {
+  return await exists(path) ? await Deno.realPath(path) : path;
+}
+
+function accelerationOf(acceleration: Acceleration): "hardware" | "emulation" {
+  return acceleration.usable ? "hardware" : "emulation";
+}
