@@ -1,0 +1,66 @@
+import type { Command } from "@stricli/core";
+import type { CommandLineContext } from "./context.ts";
+
+export interface CommandEntry {
+  readonly brief: string;
+  /** Loads the command's file: only that of the command which runs. */
+  readonly load: () => Promise<Command<CommandLineContext>>;
+  readonly isHidden?: boolean;
+}
+
+/** All commands, in the order in which `--help` lists them. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  init: {
+    brief: "write an example config into this directory",
+    load: async () => (await import("./init.ts")).command,
+  },
+  up: {
+    brief: "boot this project's machine",
+    load: async () => (await import("./up.ts")).command,
+  },
+  down: {
+    brief: "stop the machine and remove every trace of it",
+    load: async () => (await import("./down.ts")).command,
+  },
+  shell: {
+    brief: "open a shell in the machine",
+    load: async () => (await import("./shell.ts")).command,
+  },
+  run: {
+    brief: "run one command in the machine",
+    load: async () => (await import("./run.ts")).command,
+  },
+  status: {
+    brief: "list machines",
+    load: async () => (await import("./status.ts")).command,
+  },
+  logs: {
+    brief: "show a log: console, hypervisor, dnsmasq, virtiofsd, provisioning, ssh",
+    load: async () => (await import("./logs.ts")).command,
+  },
+  config: {
+    brief: "print the resolved config as JSON",
+    load: async () => (await import("./config.ts")).command,
+  },
+  doctor: {
+    brief: "check what this host needs and clear leftovers",
+    load: async () => (await import("./doctor.ts")).command,
+  },
+  setup: {
+    brief: "make the project's keys and directories",
+    load: async () => (await import("./setup.ts")).command,
+  },
+  build: {
+    brief: "build the machine without starting it",
+    load: async () => (await import("./build.ts")).command,
+  },
+  completions: {
+    brief: "print a completion script for bash, zsh or fish",
+    load: async () => (await import("./completions.ts")).command,
+  },
+  complete: {
+    brief: "propose words; called by the completion scripts",
+    load: async () => (await import("./complete.ts")).command,
+    isHidden: true,
+  },
+};

@@ -1,0 +1,37 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostAndProject } from "./context.ts";
+
+interface Flags {
+  readonly showSecrets: boolean;
+}
+
+export const command = buildCommand<Flags, [], CommandLineContext>({
+  docs: {
+    brief: "print the resolved config as JSON",
+    fullDescription:
+      `Prints the config as nixbox uses it: defaults, plugins and .nixbox/config.nix merged and
+checked. The values of \`env\` are masked.
+
+EXAMPLES
+  nixbox config
+  nixbox config --show-secrets`,
+  },
+  parameters: {
+    flags: {
+      showSecrets: {
+        kind: "boolean",
+        brief: "print the values of env too",
+        default: false,
+        withNegated: false,
+      },
+    },
+  },
+  func: async function (flags) {
+    const { host, project } = await hostAndProject(this.globals);
+    const { loadConfig } = await import("../lib/config/evaluate.ts");
+    const { maskSecrets } = await import("../lib/config/mask.ts");
+    const config = await loadConfig(host, project);
+    const shown = flags.showSecrets ? config : maskSecrets(config);
+    this.terminal.print(JSON.stringify(shown, null, 2));
+  },
+});

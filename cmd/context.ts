@@ -1,0 +1,54 @@
+import type { CommandContext } from "@stricli/core";
+import type { Project } from "../lib/config/types.ts";
+import type { Host } from "../lib/host/host.ts";
+import type { Globals } from "./globals.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What every command gets as `this`. */
+export interface CommandLineContext extends CommandContext {
+  readonly terminal: Terminal;
+  readonly globals: Globals;
+  /** Set by a command that ends with a code of its own, such as `run`. */
+  exitCode: number;
+}
+
+/** This machine and the project that the command is about. */
+export async function hostAndProject(
+  globals: Globals,
+): Promise<{ host: Host; project: Project }> {
+  const host = await hostOnly();
+  const { findProject, projectAt } = await import("../lib/config/find.ts");
+  const project = globals.project === undefined
+    ? await findProject(host, Deno.cwd())
+    : await projectAt(host, globals.project);
+  return { host, project };
+}
+
+export async function hostOnly(): Promise<Host> {
+  const { detectHost } = await import("../lib/host/detect.ts");
+  return await detectHost();
+}
+
+/**
+ * A signal that aborts when the user or the system asks the program to stop. The second request is
+ * answered by patience: what was begun is being undone.
+ */
+export function stopSignal(terminal: Terminal): AbortSignal {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) terminal.printError("still cleaning up");
+    else controller.abort(new Interrupted());
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, stop);
+  }
+  return controller.signal;
+}
+
+/** Thrown when the user stops a command; not a fault. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  constructor() {
+    super("interrupted");
+  }
+}

@@ -1,0 +1,25 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext } from "./context.ts";
+
+export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
+  docs: {
+    brief: "write an example config into this directory",
+    fullDescription:
+      `Writes .nixbox/config.nix, a commented example, and .nixbox/.gitignore. Refuses to
+overwrite a config that is there.
+
+EXAMPLES
+  nixbox init
+  nixbox init --project ~/work/app`,
+  },
+  parameters: {},
+  func: async function () {
+    const { globals, terminal } = this;
+    const { initProject } = await import("../lib/lifecycle/init.ts");
+    const files = await initProject(globals.project ?? Deno.cwd());
+    if (globals.json) return terminal.print(JSON.stringify({ files }));
+    if (globals.quiet) return;
+    for (const file of files) terminal.print(`wrote ${file}`);
+    terminal.print("next: nixbox up");
+  },
+});

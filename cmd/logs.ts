@@ -1,0 +1,54 @@
+import { buildChoiceParser, buildCommand } from "@stricli/core";
+import type { LogName } from "../lib/lifecycle/logs.ts";
+import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
+import { printable } from "./terminal.ts";
+
+const names = ["console", "hypervisor", "dnsmasq", "virtiofsd", "provisioning", "ssh"] as const;
+
+interface Flags {
+  readonly follow: boolean;
+}
+
+export const command = buildCommand<Flags, [LogName?], CommandLineContext>({
+  docs: {
+    brief: "show a log: console, hypervisor, dnsmasq, virtiofsd, provisioning, ssh",
+    fullDescription:
+      `Shows a log of this project's machine; the guest's console unless you say which. On a
+terminal, control characters that the guest wrote are shown, not obeyed.
+
+EXAMPLES
+  nixbox logs
+  nixbox logs console -f
+  nixbox logs dnsmasq          every name the guest asked for`,
+  },
+  parameters: {
+    flags: {
+      follow: {
+        kind: "boolean",
+        brief: "go on with what is added",
+        default: false,
+        withNegated: false,
+      },
+    },
+    aliases: { f: "follow" },
+    positional: {
+      kind: "tuple",
+      parameters: [{
+        brief: names.join(", "),
+        parse: buildChoiceParser(names),
+        placeholder: "what",
+        optional: true,
+      }],
+    },
+  },
+  func: async function (flags, name = "console") {
+    const { host, project } = await hostAndProject(this.globals);
+    const { readLog } = await import("../lib/lifecycle/logs.ts");
+    const options = flags.follow
+      ? { follow: true, signal: stopSignal(this.terminal) }
+      : { follow: false };
+    for await (const text of readLog(host, project.id, name, options)) {
+      this.terminal.write(this.terminal.isOutputTerminal ? printable(text) : text);
+    }
+  },
+});

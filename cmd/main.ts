@@ -1,0 +1,47 @@
+import { buildCommandLine, runCommandLine } from "./application.ts";
+import { commands } from "./commands.ts";
+import { type CommandLineContext, Interrupted } from "./context.ts";
+import { type Globals, MissingValue, type SplitCommandLine, splitGlobals } from "./globals.ts";
+import { reportFailure } from "./report.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+/** Runs one command line to its end; gives the exit code (0 ok, 1 failure, 2 use, 3 not running). */
+export async function main(words: readonly string[]): Promise<number> {
+  let split: SplitCommandLine;
+  try {
+    split = splitGlobals(words);
+  } catch (error) {
+    if (!(error instanceof MissingValue)) throw error;
+    processTerminal(true).printError(`error: ${error.message}`);
+    return 2;
+  }
+  const { globals, rest } = split;
+  const terminal = processTerminal(globals.noColor);
+  try {
+    return await dispatch(terminal, globals, rest);
+  } catch (thrown) {
+    if (thrown instanceof Interrupted) {
+      terminal.printError("interrupted; everything was put back");
+      return 130;
+    }
+    if (thrown instanceof Deno.errors.BrokenPipe) return 141;
+    return reportFailure(terminal, globals, thrown);
+  }
+}
+
+async function dispatch(
+  terminal: Terminal,
+  globals: Globals,
+  rest: readonly string[],
+): Promise<number> {
+  const [name] = rest;
+  const isKnown = name !== undefined && Object.hasOwn(commands, name);
+  const app = await buildCommandLine(isKnown && name !== "complete" ? name : undefined);
+  const context: CommandLineContext = {
+    process: { stdout: { write: terminal.write }, stderr: { write: terminal.writeError } },
+    terminal,
+    globals,
+    exitCode: 0,
+  };
+  return await runCommandLine(app, rest, context);
+}

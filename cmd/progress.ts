@@ -1,0 +1,108 @@
+import type { Operation } from "../lib/lifecycle/operation.ts";
+import type { ProgressEvent } from "../lib/host/progress.ts";
+import type { Globals } from "./globals.ts";
+import { printable, type Terminal } from "./terminal.ts";
+
+/** Shows how long work goes, and gives its result. */
+export async function follow<T>(
+  terminal: Terminal,
+  globals: Globals,
+  operation: Operation<T>,
+): Promise<T> {
+  const view = terminal.isLive && !globals.verbose
+    ? new LiveView(terminal, globals.quiet)
+    : new LineView(terminal, globals);
+  try {
+    for await (const event of operation) view.show(event);
+  } finally {
+    view.end();
+  }
+  return await operation;
+}
+
+interface View {
+  show(event: ProgressEvent): void;
+  end(): void;
+}
+
+/** One line per step, when it has ended: for logs and pipes. */
+class LineView implements View {
+  constructor(private readonly terminal: Terminal, private readonly globals: Globals) {}
+
+  show(event: ProgressEvent): void {
+    const line = lineOf(this.terminal, event);
+    const isNeeded = event.kind === "warning" || event.kind === "output";
+    if (line !== undefined && (!this.globals.quiet || isNeeded)) this.terminal.printError(line);
+  }
+
+  end(): void {}
+}
+
+/** The steps that are done, and below them the one that runs, with its time. */
+class LiveView implements View {
+  #running: { step: string; startedAt: number }[] = [];
+  #isDrawn = false;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(private readonly terminal: Terminal, private readonly isQuiet: boolean) {
+    this.#timer = setInterval(() => this.#draw(), 100);
+  }
+
+  show(event: ProgressEvent): void {
+    if (event.kind === "step-started") {
+      this.#running.push({ step: event.step, startedAt: performance.now() });
+    } else if (event.kind === "step-finished" || event.kind === "step-failed") {
+      this.#running = this.#running.filter(({ step }) => step !== event.step);
+    }
+    const line = lineOf(this.terminal, event);
+    this.#erase();
+    if (line !== undefined && (!this.isQuiet || event.kind === "warning")) {
+      this.terminal.printError(line);
+    }
+    this.#draw();
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+    this.#erase();
+  }
+
+  #draw(): void {
+    const current = this.#running.at(-1);
+    if (current === undefined || this.isQuiet) return;
+    const seconds = ((performance.now() - current.startedAt) / 1000).toFixed(1);
+    this.#erase();
+    this.terminal.writeError(this.terminal.paint.dim(`  … ${current.step} ${seconds} s`));
+    this.#isDrawn = true;
+  }
+
+  #erase(): void {
+    if (this.#isDrawn) this.terminal.writeError("\r\x1b[2K");
+    this.#isDrawn = false;
+  }
+}
+
+function lineOf({ paint }: Terminal, event: ProgressEvent): string | undefined {
+  switch (event.kind) {
+    case "step-started":
+      return undefined;
+    case "step-finished":
+      return `${paint.green("  ✓")} ${event.step} ${paint.dim(duration(event.elapsedMs))}`;
+    case "step-failed":
+      return `${paint.red("  ✗")} ${event.step} ${paint.dim(duration(event.elapsedMs))}`;
+    case "output":
+      return paint.dim(`    ${printable(event.line)}`);
+    case "warning":
+      return `${paint.yellow("warning:")} ${printable(event.message)}`;
+    case "note":
+      return `  ${printable(event.message)}`;
+  }
+}
+
+/** "40 ms", "3.2 s", "2 min 5 s". */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}

@@ -1,0 +1,54 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostOnly } from "./context.ts";
+import { duration } from "./progress.ts";
+import { table } from "./table.ts";
+import { printable } from "./terminal.ts";
+
+export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
+  docs: {
+    brief: "list machines",
+    fullDescription:
+      `Lists all of your machines, running or left behind. Ends with 0 whether or not any runs.
+
+EXAMPLES
+  nixbox status
+  nixbox status --json | jq '.machines[].name'`,
+  },
+  parameters: {},
+  func: async function () {
+    const { terminal, globals } = this;
+    const host = await hostOnly();
+    const { status } = await import("../lib/lifecycle/status.ts");
+    const report = await status(host);
+    if (globals.json) return terminal.print(JSON.stringify(report, null, 2));
+    for (const problem of report.problems) terminal.printError(`warning: ${printable(problem)}`);
+    if (report.machines.length === 0) return terminal.print("no machine is up");
+    const header = [
+      "NAME",
+      "STATE",
+      "UPTIME",
+      "SLOT",
+      "ADDRESS",
+      "HYPERVISOR",
+      "NETWORK",
+      "PROJECT",
+    ];
+    const rows = report.machines.map((machine) => [
+      machine.name,
+      machine.state,
+      duration(machine.uptimeSeconds * 1000),
+      `${machine.slot}`,
+      machine.address,
+      machine.hypervisor + (machine.acceleration === "emulation" ? " (emulated)" : ""),
+      machine.network,
+      machine.project,
+    ]);
+    for (const line of table([header, ...rows])) terminal.print(printable(line));
+    for (const machine of report.machines) {
+      for (const { source, target, readonly } of machine.mounts) {
+        const mode = readonly ? " (read-only)" : "";
+        terminal.print(printable(`  ${machine.name}: ${source} at ${target}${mode}`));
+      }
+    }
+  },
+});

@@ -1,0 +1,47 @@
+import { NixboxError } from "../host/error.ts";
+import { exists, fileError } from "../host/files.ts";
+import { exampleConfig } from "../config/example.ts";
+
+/** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
+const gitignore = "/ssh/\n";
+
+/**
+ * Writes `.nixbox/config.nix` and `.nixbox/.gitignore` into a directory; gives their paths.
+ *
+ * @throws {NixboxError} if there is a config already; nothing is written then.
+ */
+export async function initProject(directory: string): Promise<readonly string[]> {
+  const real = await realDirectory(directory);
+  const configDirectory = `${real}/.nixbox`;
+  const files = new Map([
+    [`${configDirectory}/config.nix`, exampleConfig],
+    [`${configDirectory}/.gitignore`, gitignore],
+  ]);
+  const config = `${configDirectory}/config.nix`;
+  if (await exists(config)) {
+    throw new NixboxError("this project has a config already", {
+      where: config,
+      hint: "edit it, or remove it first",
+    });
+  }
+  const written: string[] = [];
+  try {
+    await Deno.mkdir(configDirectory, { recursive: true });
+    for (const [file, text] of files) {
+      if (await exists(file)) continue;
+      await Deno.writeTextFile(file, text, { createNew: true });
+      written.push(file);
+    }
+  } catch (error) {
+    throw fileError(`${configDirectory} could not be written`, error);
+  }
+  return written;
+}
+
+async function realDirectory(directory: string): Promise<string> {
+  try {
+    return await Deno.realPath(directory);
+  } catch (error) {
+    throw fileError(`${directory} is not there`, error);
+  }
+}

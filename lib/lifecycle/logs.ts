@@ -1,0 +1,98 @@
+import type { Host } from "../host/host.ts";
+import { NixboxError } from "../host/error.ts";
+import { exists } from "../host/files.ts";
+import { sleep } from "../host/wait.ts";
+import { dnsmasqPaths } from "../network/dnsmasq.ts";
+import { defaultSlotPlace } from "../state/slots.ts";
+import { readRecord, statePaths } from "../state/store.ts";
+
+export const logNames = [
+  "console",
+  "hypervisor",
+  "dnsmasq",
+  "virtiofsd",
+  "provisioning",
+  "ssh",
+] as const;
+export type LogName = typeof logNames[number];
+
+/** A log's files, and which of their lines belong to it. */
+interface LogSource {
+  readonly files: readonly string[];
+  readonly matches?: RegExp;
+}
+
+/**
+ * The text of one log, in pieces as it grows. Ends at the end of the log, or, with `follow`, when
+ * `signal` aborts.
+ *
+ * @throws {NixboxError} if there is no such log (yet).
+ */
+export async function* readLog(
+  host: Host,
+  id: string,
+  name: LogName,
+  options: { readonly follow: boolean; readonly signal?: AbortSignal },
+): AsyncIterable<string> {
+  const source = await logSource(host, id, name);
+  const files = [];
+  for (const file of source.files) if (await exists(file)) files.push(file);
+  if (files.length === 0) {
+    throw new NixboxError(`there is no ${name} log`, {
+      hint: "a machine writes its logs from its first `nixbox up` on; dnsmasq's ends with `down`",
+    });
+  }
+  const offsets = new Map<string, number>();
+  do {
+    for (const file of files) {
+      const text = await readFrom(file, offsets);
+      if (text !== "") yield source.matches === undefined ? text : select(text, source.matches);
+    }
+    if (options.follow) await sleep(200, options.signal).catch(() => {});
+  } while (options.follow && options.signal?.aborted !== true);
+}
+
+async function logSource(host: Host, id: string, name: LogName): Promise<LogSource> {
+  const { logs } = statePaths(host, id);
+  switch (name) {
+    case "provisioning":
+      return { files: [`${logs}/console.log`], matches: /nixbox-provision:/ };
+    case "virtiofsd":
+      return { files: await matching(logs, /^virtiofsd-.*\.log$/) };
+    case "dnsmasq": {
+      const record = await readRecord(host, id);
+      if (record === undefined) return { files: [] };
+      return { files: [dnsmasqPaths(defaultSlotPlace.directory, record.network.slot).log] };
+    }
+    default:
+      return { files: [`${logs}/${name}.log`] };
+  }
+}
+
+async function matching(directory: string, pattern: RegExp): Promise<string[]> {
+  if (!await exists(directory)) return [];
+  const names: string[] = [];
+  for await (const entry of Deno.readDir(directory)) {
+    if (pattern.test(entry.name)) names.push(`${directory}/${entry.name}`);
+  }
+  return names.sort();
+}
+
+/** What a file has got since the last look; from the start if it was begun anew. */
+async function readFrom(file: string, offsets: Map<string, number>): Promise<string> {
+  const { size } = await Deno.stat(file);
+  const known = offsets.get(file) ?? 0;
+  const offset = size < known ? 0 : known;
+  if (size === offset) return "";
+  using handle = await Deno.open(file);
+  await handle.seek(offset, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(size - offset);
+  const count = await handle.read(bytes) ?? 0;
+  offsets.set(file, offset + count);
+  return new TextDecoder().decode(bytes.subarray(0, count));
+}
+
+function select(text: string, pattern: RegExp): string {
+  const lines = text.split("\n").filter((line) => pattern.test(line));
+  return lines.map((line) => `${line}\n`).join("");
+}

@@ -1,0 +1,63 @@
+import type { Host } from "../host/host.ts";
+import { isAlive } from "../host/end_process.ts";
+import { NixboxError } from "../host/error.ts";
+import { readTextIfExists } from "../host/files.ts";
+import { lastLines } from "../host/process.ts";
+import type { VmRecord } from "../state/record.ts";
+import { readRecord, statePaths } from "../state/store.ts";
+
+/**
+ * What a machine is doing: `dead` is one whose hypervisor has ended by itself, `left behind` one
+ * whose `up` or `down` was killed half-way.
+ */
+export type MachineState = "running" | "starting" | "stopping" | "dead" | "left behind";
+
+export async function machineState(host: Host, record: VmRecord): Promise<MachineState> {
+  if (record.state === "running") {
+    const isUp = record.vmm !== undefined && await isAlive(host, record.vmm);
+    return isUp ? "running" : "dead";
+  }
+  if (record.state === "stopping") return "stopping";
+  return await isAlive(host, record.starter) ? "starting" : "left behind";
+}
+
+/**
+ * The record of a machine that runs.
+ *
+ * @throws {NixboxError} with exit code 3 where none does; a dead one's last words are in its log.
+ */
+export async function requireRunning(host: Host, id: string): Promise<VmRecord> {
+  const record = await readRecord(host, id);
+  const state = record === undefined ? undefined : await machineState(host, record);
+  if (record !== undefined && state === "running") return record;
+  if (record === undefined || state === undefined) {
+    throw new NixboxError("this project's machine is not running", {
+      hint: "start it: `nixbox up`",
+      exitCode: 3,
+    });
+  }
+  throw new NixboxError(`the machine ${record.name} ${sentences[state]}`, {
+    hint: state === "starting"
+      ? "wait until `nixbox status` says it is running"
+      : "start it again: `nixbox up` clears what is left",
+    exitCode: 3,
+    log: state === "dead" ? await lastWords(host, id) : [],
+  });
+}
+
+const sentences: Readonly<Record<MachineState, string>> = {
+  running: "is running",
+  starting: "is still starting",
+  stopping: "is being stopped",
+  dead: "has died: its hypervisor ended",
+  "left behind": "was left half-made by an earlier nixbox",
+};
+
+/** The last lines of the hypervisor's log and of the guest's console. */
+export async function lastWords(host: Host, id: string): Promise<readonly string[]> {
+  const { logs } = statePaths(host, id);
+  const texts = await Promise.all(
+    ["hypervisor", "console"].map((name) => readTextIfExists(`${logs}/${name}.log`)),
+  );
+  return texts.flatMap((text) => lastLines(text ?? "", 6));
+}

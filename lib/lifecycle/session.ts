@@ -1,0 +1,82 @@
+import type { Host } from "../host/host.ts";
+import { NixboxError } from "../host/error.ts";
+import { exists } from "../host/files.ts";
+import { remoteCommand, remoteShell } from "../guest/quote.ts";
+import { sessionArgv, sshPaths } from "../guest/ssh.ts";
+import type { VmRecord } from "../state/record.ts";
+import { requireRunning } from "./machine.ts";
+
+export interface SessionOptions {
+  /** Where on the host the caller stands; the guest's directory follows from it. */
+  readonly directory: string;
+  /** Whether the guest gives the command a terminal. */
+  readonly tty: boolean;
+}
+
+/**
+ * Runs a command in the guest with this process's stdin, stdout and stderr. One word is a line of
+ * shell; several reach the guest unchanged. Gives the command's own exit code.
+ *
+ * @throws {NixboxError} with exit code 3 if the machine is not running; if the guest vanishes.
+ */
+export async function runCommand(
+  host: Host,
+  id: string,
+  argv: readonly string[],
+  options: SessionOptions,
+): Promise<number> {
+  const record = await requireRunning(host, id);
+  return await converse(record, remoteCommand(argv, guestDirectory(record, options)), options.tty);
+}
+
+/** Opens the user's login shell in the guest, on this process's terminal. */
+export async function openShell(
+  host: Host,
+  id: string,
+  options: SessionOptions,
+): Promise<number> {
+  const record = await requireRunning(host, id);
+  return await converse(record, remoteShell(guestDirectory(record, options)), options.tty);
+}
+
+/** Where in the guest the host's directory is: under the innermost share that holds it, else home. */
+export function guestDirectory(
+  record: Pick<VmRecord, "shares" | "guest">,
+  options: { readonly directory: string },
+): string {
+  const holds = (source: string) =>
+    options.directory === source || options.directory.startsWith(`${source}/`);
+  const share = record.shares
+    .filter(({ source, target }) => target !== undefined && holds(source))
+    .toSorted((a, b) => b.source.length - a.source.length)[0];
+  if (share?.target === undefined) return record.guest.home;
+  return `${share.target}${options.directory.slice(share.source.length)}`;
+}
+
+async function converse(record: VmRecord, command: string, tty: boolean): Promise<number> {
+  const [program, ...args] = sessionArgv(record.runtimeDirectory, command, { tty });
+  // Without a listener Ctrl-C would end this process and leave ssh to the terminal alone.
+  const ignore = () => {};
+  Deno.addSignalListener("SIGINT", ignore);
+  try {
+    const child = new Deno.Command(program ?? "ssh", {
+      args,
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    const { code } = await child.status;
+    if (code === 255) await requireConnection(record);
+    return code;
+  } finally {
+    Deno.removeSignalListener("SIGINT", ignore);
+  }
+}
+
+/** ssh ends with 255 for its own failures, which a command may do too: the master tells them apart. */
+async function requireConnection(record: VmRecord): Promise<void> {
+  if (await exists(sshPaths(record.runtimeDirectory).controlSocket)) return;
+  throw new NixboxError(`the connection to ${record.name} was lost`, {
+    hint: "see `nixbox status` and `nixbox logs console`",
+  });
+}

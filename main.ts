@@ -1,0 +1,15 @@
+#!/usr/bin/env -S deno run --allow-read --allow-write --allow-env --allow-run --allow-net --allow-sys --no-prompt
+/**
+ * The command line. Loads as little as the command needs: `--version` loads nothing, a command only
+ * its own file.
+ */
+import { version } from "./cmd/version.ts";
+
+if (import.meta.main) {
+  if (Deno.args.length === 1 && (Deno.args[0] === "--version" || Deno.args[0] === "-V")) {
+    console.log(`nixbox ${version}`);
+  } else {
+    const { main } = await import("./cmd/main.ts");
+    Deno.exit(await main(Deno.args));
+  }
+}
