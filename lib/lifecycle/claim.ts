@@ -61,9 +61,12 @@ export async function clearSlot(
   host: Host,
   place: SlotPlace,
   slot: number,
-  owner: SlotOwner,
+  owner: SlotOwner | undefined,
 ): Promise<void> {
-  for (const pid of await host.processes.withEnvironment(ownerVariable, owner.id)) {
+  const pids = owner === undefined
+    ? []
+    : await host.processes.withEnvironment(ownerVariable, owner.id);
+  for (const pid of pids) {
     const identity = await host.processes.identify(pid);
     if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
   }

@@ -1,0 +1,81 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostOnly } from "./context.ts";
+import { table } from "./table.ts";
+import { printable } from "./terminal.ts";
+
+interface Flags {
+  readonly fix: boolean;
+}
+
+export const command = buildCommand<Flags, [], CommandLineContext>({
+  docs: {
+    brief: "check what this host needs and clear leftovers",
+    fullDescription:
+      `Checks everything that nixbox needs of this host and says how to mend what is missing.
+Finds what a crash left behind: dead machines, taps, firewall tables; --fix clears it. Ends with 1
+when something needed is missing or leftovers are there.
+
+EXAMPLES
+  nixbox doctor
+  nixbox doctor --fix
+  nixbox doctor --json`,
+  },
+  parameters: {
+    flags: {
+      fix: {
+        kind: "boolean",
+        brief: "clear what a crash left behind",
+        default: false,
+        withNegated: false,
+      },
+    },
+  },
+  func: async function (flags) {
+    const { terminal, globals } = this;
+    const { paint } = terminal;
+    const host = await hostOnly();
+    const { examine } = await import("../lib/lifecycle/doctor.ts");
+    const { clearLeftover, findLeftovers } = await import("../lib/lifecycle/leftovers.ts");
+    const { defaultSlotPlace } = await import("../lib/state/slots.ts");
+    const [checks, leftovers] = await Promise.all([
+      examine(host),
+      findLeftovers(host, defaultSlotPlace),
+    ]);
+    if (flags.fix) {
+      for (const leftover of leftovers) {
+        await clearLeftover(host, defaultSlotPlace, leftover, (event) => {
+          if (event.kind === "warning") terminal.printError(`warning: ${printable(event.message)}`);
+        });
+      }
+    }
+    const isMissing = checks.some(({ state }) => state === "missing");
+    if (isMissing || (leftovers.length > 0 && !flags.fix)) this.exitCode = 1;
+    if (globals.json) {
+      const report = {
+        checks,
+        leftovers: leftovers.map(({ kind, description }) => ({ kind, description })),
+        fixed: flags.fix,
+      };
+      return terminal.print(JSON.stringify(report, null, 2));
+    }
+    const words = {
+      ok: paint.green("ok"),
+      warning: paint.yellow("warning"),
+      missing: paint.red("missing"),
+    };
+    const rows = table(checks.map(({ state, name, detail }) => [state, name, detail]));
+    rows.forEach((row, index) => {
+      const check = checks[index];
+      if (check === undefined) return;
+      terminal.print(printable(row).replace(check.state, words[check.state]));
+      if (check.hint !== undefined) {
+        terminal.print(`         ${paint.cyan("help:")} ${printable(check.hint)}`);
+      }
+    });
+    for (const { description } of leftovers) {
+      const verb = flags.fix ? "cleared" : "leftover";
+      terminal.print(printable(`${verb}: ${description}`));
+    }
+    if (leftovers.length > 0 && !flags.fix) terminal.print("clear them: nixbox doctor --fix");
+  },
+});

@@ -1,0 +1,158 @@
+import type { Host } from "../host/host.ts";
+import { messageOf } from "../host/error.ts";
+import { exists, readTextIfExists } from "../host/files.ts";
+import { run } from "../host/process.ts";
+import { installHint, type Tool, toolsFor } from "../host/tools.ts";
+
+/** One thing that doctor looked at. Only `missing` keeps machines from going up. */
+export interface Check {
+  readonly name: string;
+  readonly state: "ok" | "warning" | "missing";
+  readonly detail: string;
+  /** How to mend it: a command where there is one. */
+  readonly hint?: string;
+}
+
+/** Looks at everything that this host needs. Changes nothing. */
+export async function examine(host: Host): Promise<readonly Check[]> {
+  const acceleration = await host.acceleration();
+  const checks = await Promise.all([
+    ...toolsFor(host.os).filter((tool) => tool.neededFor !== "tcg" || !acceleration.usable)
+      .map((tool) => checkTool(host, tool)),
+    ...(host.os === "linux" ? linuxChecks(host) : []),
+    checkNixFeatures(host),
+    checkMemory(host),
+  ]);
+  return [
+    {
+      name: "acceleration",
+      state: acceleration.usable ? "ok" : "warning",
+      detail: acceleration.reason,
+      ...(acceleration.usable
+        ? {}
+        : { hint: "machines run emulated and slowly; use a host with working virtualization" }),
+    },
+    ...checks,
+  ];
+}
+
+async function checkTool(host: Host, tool: Tool): Promise<Check> {
+  const path = await host.which(tool.program);
+  if (path !== undefined) return { name: tool.program, state: "ok", detail: path };
+  return {
+    name: tool.program,
+    state: tool.neededFor === "build" ? "warning" : "missing",
+    detail: `not installed; it ${tool.purpose}`,
+    hint: await installHint([tool.program]),
+  };
+}
+
+function linuxChecks(host: Host): readonly Promise<Check>[] {
+  return [
+    checkTun(),
+    checkUserNamespaces(host),
+    checkDnsmasq(host),
+    checkPrivilege(host),
+    checkNofile(),
+  ];
+}
+
+async function checkTun(): Promise<Check> {
+  if (await exists("/dev/net/tun")) return { name: "tun", state: "ok", detail: "/dev/net/tun" };
+  return {
+    name: "tun",
+    state: "missing",
+    detail: "the kernel offers no tap devices",
+    hint: "load the module: `sudo modprobe tun`",
+  };
+}
+
+async function checkUserNamespaces(host: Host): Promise<Check> {
+  const name = "user namespaces";
+  if (await host.userNamespaces()) return { name, state: "ok", detail: "virtiofsd is confined" };
+  return {
+    name,
+    state: "warning",
+    detail: "not allowed to users here: root makes virtiofsd's mount namespace instead",
+    hint: "on Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
+  };
+}
+
+async function checkDnsmasq(host: Host): Promise<Check> {
+  const name = "dnsmasq nftset";
+  const dnsmasq = await host.which("dnsmasq");
+  if (dnsmasq === undefined) return { name, state: "warning", detail: "dnsmasq is not installed" };
+  const { stdout } = await run([dnsmasq, "--version"], { accept: "any" });
+  return /(?<!no-)\bnftset\b/.test(stdout)
+    ? { name, state: "ok", detail: stdout.split("\n")[0] ?? "" }
+    : {
+      name,
+      state: "warning",
+      detail: "built without nftset: network.mode filtered will not work",
+    };
+}
+
+async function checkPrivilege(host: Host): Promise<Check> {
+  const name = "root commands";
+  if (host.user.uid === 0) return { name, state: "ok", detail: "you are root" };
+  if (await host.which("sudo") === undefined) {
+    return {
+      name,
+      state: "missing",
+      detail: "no sudo: the tap and the firewall need root",
+      hint: "install sudo and allow it to your user, or run nixbox as root",
+    };
+  }
+  const { code } = await run(["sudo", "-n", "true"], { accept: "any" });
+  const detail = code === 0 ? "sudo without a password" : "sudo; it may ask for your password";
+  return { name, state: "ok", detail };
+}
+
+/** What the kernel allows to this process; virtiofsd needs a file descriptor per file in use. */
+async function checkNofile(): Promise<Check> {
+  const limits = await readTextIfExists("/proc/self/limits") ?? "";
+  const hard = /^Max open files\s+\d+\s+(\S+)/m.exec(limits)?.[1] ?? "unknown";
+  const name = "open files";
+  if (hard === "unlimited" || Number(hard) >= 65536) {
+    return { name, state: "ok", detail: `${hard} at most` };
+  }
+  return {
+    name,
+    state: "warning",
+    detail: `${hard} at most: shares with very many files in use may fail`,
+    hint: "raise the hard limit `nofile` in /etc/security/limits.conf",
+  };
+}
+
+async function checkNixFeatures(host: Host): Promise<Check> {
+  const name = "nix version";
+  const nix = await host.which("nix");
+  if (nix === undefined) return { name, state: "warning", detail: "nix is not installed" };
+  try {
+    const { stdout } = await run([nix, "--version"]);
+    const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
+    const isOld = Number(major) < 2 || (Number(major) === 2 && Number(minor) < 18);
+    return isOld
+      ? {
+        name,
+        state: "warning",
+        detail: stdout.trim(),
+        hint: "nixbox is made for nix 2.18 or later",
+      }
+      : { name, state: "ok", detail: stdout.trim() };
+  } catch (error) {
+    return { name, state: "warning", detail: messageOf(error) };
+  }
+}
+
+function checkMemory(host: Host): Promise<Check> {
+  const { totalMB, availableMB } = host.memory();
+  const detail = `${availableMB} of ${totalMB} MB free`;
+  const isShort = availableMB < 2048;
+  return Promise.resolve({
+    name: "memory",
+    state: isShort ? "warning" : "ok",
+    detail,
+    ...(isShort ? { hint: "set resources.memoryMB low, or free some memory" } : {}),
+  });
+}

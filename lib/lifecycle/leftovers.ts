@@ -1,0 +1,98 @@
+import * as z from "zod/mini";
+import type { Host } from "../host/host.ts";
+import { isAlive } from "../host/end_process.ts";
+import { exists } from "../host/files.ts";
+import type { Emit } from "../host/progress.ts";
+import { run } from "../host/process.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import type { VmRecord } from "../state/record.ts";
+import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
+import { listRecords, lockProject } from "../state/store.ts";
+import { clearSlot } from "./claim.ts";
+import { machineState } from "./machine.ts";
+import { takeDown } from "./takedown.ts";
+
+/** Something that a crash left behind. */
+export type Leftover =
+  | { readonly kind: "machine"; readonly description: string; readonly record: VmRecord }
+  | { readonly kind: "slot"; readonly description: string; readonly slot: number };
+
+/** Finds machines that are dead or half-made, and taps, rules and claims that nobody owns. */
+export async function findLeftovers(host: Host, place: SlotPlace): Promise<readonly Leftover[]> {
+  const found: Leftover[] = [];
+  const { records } = await listRecords(host);
+  for (const record of records) {
+    const state = await machineState(host, record);
+    if (state === "running" || state === "starting") continue;
+    found.push({ kind: "machine", description: `the machine ${record.name} is ${state}`, record });
+  }
+  const known = new Set(
+    found.map((left) => left.kind === "machine" ? left.record.network.slot : -1),
+  );
+  for (const slot of await orphanedSlots(host, place)) {
+    if (known.has(slot)) continue;
+    const { tap } = slotAddresses(slot);
+    found.push({ kind: "slot", description: `network slot ${slot} (${tap}) has no owner`, slot });
+  }
+  return found;
+}
+
+/** Slots with a claim, a tap or a table whose owner is gone. */
+async function orphanedSlots(host: Host, place: SlotPlace): Promise<readonly number[]> {
+  if (!await exists(place.directory)) return [];
+  const states = await readSlots(host, place);
+  const isOwned = new Set(states.filter((state) => state.isOwnerAlive).map(({ slot }) => slot));
+  const isForeign = new Set(states.filter(({ owner }) => owner.uid === -1).map(({ slot }) => slot));
+  const used = new Set(states.map(({ slot }) => slot));
+  for (let slot = 0; slot < slotCount; slot++) {
+    if (await exists(`/sys/class/net/${slotAddresses(slot).tap}`)) used.add(slot);
+  }
+  for (const slot of await slotsWithTables(host)) used.add(slot);
+  return [...used].filter((slot) => !isOwned.has(slot) && !isForeign.has(slot)).sort((a, b) =>
+    a - b
+  );
+}
+
+const tablesSchema = z.object({
+  nftables: z.array(z.object({ table: z.optional(z.object({ name: z.string() })) })),
+});
+
+/** Tables of ours by name; listing needs root, so an ordinary user's own look finds none. */
+async function slotsWithTables(host: Host): Promise<readonly number[]> {
+  const nft = await host.which("nft");
+  if (nft === undefined || host.user.uid !== 0) return [];
+  const { code, stdout } = await run([nft, "-j", "list", "tables"], { accept: "any" });
+  if (code !== 0) return [];
+  return tablesSchema.parse(JSON.parse(stdout)).nftables.flatMap(({ table }) => {
+    const slot = /^nixbox_s(\d+)$/.exec(table?.name ?? "")?.[1];
+    return slot === undefined ? [] : [Number(slot)];
+  });
+}
+
+/** Clears one leftover. What has come to life since it was found is left alone. */
+export async function clearLeftover(
+  host: Host,
+  place: SlotPlace,
+  leftover: Leftover,
+  emit: Emit,
+): Promise<void> {
+  if (leftover.kind === "machine") {
+    const { record } = leftover;
+    const lock = await lockProject(host, record.id, { timeoutMs: 5000 });
+    try {
+      const isUp = record.vmm !== undefined && await isAlive(host, record.vmm);
+      if (!isUp || record.state !== "running") await takeDown(host, place, record, emit);
+    } finally {
+      lock.release();
+    }
+    return;
+  }
+  const lock = await lockSlots(place);
+  try {
+    const owner = await readSlotOwner(place, leftover.slot);
+    if (owner !== undefined && await isAlive(host, owner.process)) return;
+    await clearSlot(host, place, leftover.slot, owner);
+  } finally {
+    lock.release();
+  }
+}

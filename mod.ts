@@ -1,0 +1,32 @@
+/**
+ * nixbox as a library: the functions that the command line calls.
+ *
+ * ```ts
+ * import { openProject } from "./mod.ts";
+ *
+ * const project = await openProject(".");
+ * const { record } = await project.up();
+ * const code = await project.run(["make", "test"]);
+ * await project.down();
+ * ```
+ *
+ * @module
+ */
+export { openProject, ProjectHandle } from "./lib/lifecycle/project.ts";
+export { Operation } from "./lib/lifecycle/operation.ts";
+export { NixboxError } from "./lib/host/error.ts";
+export { CommandError } from "./lib/host/process.ts";
+export { detectHost } from "./lib/host/detect.ts";
+export { patchRunner, readRunner, writeRunner } from "./lib/runner/mod.ts";
+export { status } from "./lib/lifecycle/status.ts";
+export type { ErrorDetails, ExitCode } from "./lib/host/error.ts";
+export type { Emit, ProgressEvent } from "./lib/host/progress.ts";
+export type { Host } from "./lib/host/host.ts";
+export type { Config, Project } from "./lib/config/types.ts";
+export type { Runner } from "./lib/runner/mod.ts";
+export type { RunnerChanges, RunnerView } from "./lib/runner/types.ts";
+export type { Plan } from "./lib/lifecycle/plan.ts";
+export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
+export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
+export type { MachineStatus, StatusReport } from "./lib/lifecycle/status.ts";
+export type { VmRecord } from "./lib/state/record.ts";
