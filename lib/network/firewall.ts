@@ -38,7 +38,7 @@ table inet ${table} {
     ct direction reply ct state established,related accept
     counter drop
   }
-  chain masquerade {
+  chain leaving {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${address} oifname != "${tap}" masquerade
   }
