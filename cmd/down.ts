@@ -37,7 +37,7 @@ EXAMPLES
         kind: "parsed",
         parse: parseSeconds,
         optional: true,
-        brief: "how long the guest may take, 12 at most",
+        brief: "how long the guest may take, 9 at most",
         placeholder: "SECONDS",
       },
     },

@@ -26,8 +26,8 @@ export interface DownResult {
   readonly stop: "graceful" | "forced" | "was dead" | "nothing to stop";
 }
 
-/** Of the 15 s that `down` may take, three are kept for ending processes by force and cleaning. */
-const gracefulMs = 12_000;
+/** Of the 15 s that `down` may take, the rest is for ending processes by force and cleaning. */
+const gracefulMs = 9000;
 
 /**
  * Stops a project's machine and removes every trace of it: asks the guest, then presses its power

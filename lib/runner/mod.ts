@@ -1,0 +1,83 @@
+import { NixboxError } from "../host/error.ts";
+import { patchCloudHypervisor, readCloudHypervisor } from "./cloud_hypervisor.ts";
+import { patchQemu, readQemu } from "./qemu.ts";
+import { knownMicrovm, readScript, type RunnerScript, writeScript } from "./script.ts";
+import type { HypervisorName, RunnerChanges, RunnerView } from "./types.ts";
+import { patchVfkit, readVfkit } from "./vfkit.ts";
+
+export type {
+  HypervisorName,
+  RunnerChanges,
+  RunnerDisk,
+  RunnerNetwork,
+  RunnerShare,
+  RunnerView,
+  RunnerVsockPort,
+} from "./types.ts";
+
+/** A runner: what it starts, and the script that it was read from. */
+export interface Runner extends RunnerView {
+  readonly script: RunnerScript;
+}
+
+/**
+ * Reads a runner that microvm.nix made: a shell script whose last command is the hypervisor.
+ *
+ * @param source Where the text comes from, for messages.
+ * @throws {NixboxError} with the line and the reason if it does not parse.
+ */
+export function readRunner(text: string, source = "microvm-run"): Runner {
+  return viewOf(readScript(text, source));
+}
+
+/**
+ * Gives a runner with changes applied; the one given stays as it is. What the changes do not name
+ * passes through untouched, known or not.
+ *
+ * @throws {NixboxError} with the line and the reason if the runner lacks what a change needs.
+ */
+export function patchRunner(runner: Runner, changes: RunnerChanges): Runner {
+  const patch = {
+    "qemu": patchQemu,
+    "cloud-hypervisor": patchCloudHypervisor,
+    "vfkit": patchVfkit,
+  }[runner.hypervisor];
+  return viewOf(patch(runner.script, changes));
+}
+
+/**
+ * Writes a runner as a script for bash, and reads it back to prove that it says what is meant.
+ *
+ * @throws {NixboxError} if it does not.
+ */
+export function writeRunner(runner: Runner): string {
+  const text = writeScript(runner.script);
+  const { argv, program } = readScript(text, runner.script.source);
+  const isSame = program === runner.script.program &&
+    JSON.stringify(argv) === JSON.stringify(runner.script.argv);
+  if (isSame) return text;
+  throw new NixboxError("the changed runner does not read as it was meant", {
+    where: runner.script.source,
+    hint: "this is a fault of nixbox: please report it with the output of `nixbox build --print`",
+  });
+}
+
+function viewOf(script: RunnerScript): Runner {
+  const hypervisor = hypervisorOf(script);
+  const read = { "qemu": readQemu, "cloud-hypervisor": readCloudHypervisor, "vfkit": readVfkit };
+  return { hypervisor, ...read[hypervisor](script), script };
+}
+
+/** By the program's name; where that is something else (a wrapper), by its arguments. */
+function hypervisorOf(script: RunnerScript): HypervisorName {
+  const name = script.program.slice(script.program.lastIndexOf("/") + 1);
+  if (name.startsWith("qemu-system-") || script.argv.includes("-qmp")) return "qemu";
+  if (name === "cloud-hypervisor" || script.argv.includes("--api-socket")) {
+    return "cloud-hypervisor";
+  }
+  if (name === "vfkit" || script.argv.includes("--bootloader")) return "vfkit";
+  throw new NixboxError(`the runner starts ${name}, which nixbox does not drive`, {
+    where: `${script.source}:${script.lines[0] ?? 1}`,
+    hint: `nixbox drives cloud-hypervisor, qemu and vfkit, by the runners of ${knownMicrovm}`,
+  });
+}

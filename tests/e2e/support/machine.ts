@@ -1,0 +1,80 @@
+import { type Finished, run } from "../../../lib/host/process.ts";
+
+/** How nixbox is started: from source unless the environment names another form of it. */
+const program = (Deno.env.get("NIXBOX_UNDER_TEST") ??
+  "deno run --quiet --no-prompt --cached-only --allow-all /src/main.ts").split(" ");
+
+/** The command line of a call, for tests that start it themselves. */
+export function nixboxArgv(...words: string[]): string[] {
+  return [...program, ...words];
+}
+
+export interface CallOptions {
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+  readonly timeoutMs?: number;
+  readonly cwd?: string;
+}
+
+/** A project directory of its own for one test, and nixbox called in it. */
+export class TestProject {
+  private constructor(readonly directory: string) {}
+
+  /** Makes a project; `config` is the inside of an attribute set, added to a small machine. */
+  static async make(config = "", name = "box"): Promise<TestProject> {
+    const parent = await Deno.makeTempDir({ prefix: "nixbox e2e ", dir: "/var/tmp" });
+    await Deno.chmod(parent, 0o755);
+    const directory = `${parent}/${name}`;
+    await Deno.mkdir(`${directory}/.nixbox`, { recursive: true });
+    const project = new TestProject(directory);
+    await project.configure(config);
+    return project;
+  }
+
+  async configure(config: string, memoryMB = 1024): Promise<void> {
+    const small = `resources = { vcpus = 2; memoryMB = ${memoryMB}; };`;
+    await this.writeConfig(`{\n  ${small}\n  ${config}\n}\n`);
+  }
+
+  async writeConfig(text: string): Promise<void> {
+    await Deno.writeTextFile(`${this.directory}/.nixbox/config.nix`, text);
+  }
+
+  /** Runs nixbox in the project; any exit code is an answer. */
+  async call(words: readonly string[], options: CallOptions = {}): Promise<Finished> {
+    return await run(nixboxArgv(...words), {
+      cwd: options.cwd ?? this.directory,
+      accept: "any",
+      timeoutMs: options.timeoutMs ?? 120_000,
+      ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
+  }
+
+  /** Boots one of the lab's runners. */
+  up(runner = "runner", ...more: string[]): Promise<Finished> {
+    return this.call(["up", "--runner", `/lab/${runner}`, ...more]);
+  }
+
+  /** Boots the good guest, or fails the test with what was printed. */
+  async mustUp(): Promise<void> {
+    const { code, stderr } = await this.up();
+    if (code !== 0) throw new Error(`nixbox up: exit ${code}\n${stderr}`);
+  }
+
+  run(...argv: string[]): Promise<Finished> {
+    return this.call(["run", "--", ...argv]);
+  }
+
+  down(...more: string[]): Promise<Finished> {
+    return this.call(["down", ...more]);
+  }
+
+  /** Takes everything away, whatever state the test left it in. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.call(["down", "--force"]);
+    await Deno.remove(this.directory.slice(0, this.directory.lastIndexOf("/")), {
+      recursive: true,
+    });
+  }
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { run } from "../../../lib/host/process.ts";
+
+/** Programs that nixbox leaves running beside a machine. */
+const daemons = /qemu-system|microvm@|virtiofsd|dnsmasq --conf-file=\/run\/nixbox|ssh_config/;
+
+/** Everything on this host that a machine of nixbox could have left: one line each. */
+export async function traces(): Promise<string[]> {
+  const found: string[] = [];
+  const { stdout: links } = await run(["ip", "-o", "link"]);
+  found.push(...links.split("\n").filter((line) => /\bnbx\d+/.test(line)));
+  const { stdout: tables } = await run(["sudo", "nft", "list", "tables"]);
+  found.push(...tables.split("\n").filter((line) => line.includes("nixbox")));
+  const { stdout: processes } = await run(["ps", "-eo", "pid=,stat=,args="]);
+  found.push(
+    ...processes.split("\n").filter((line) => daemons.test(line) && !/^\s*\d+\s+Z/.test(line)),
+  );
+  const uid = Deno.uid() ?? 0;
+  const runtime = Deno.env.get("XDG_RUNTIME_DIR");
+  for (
+    const directory of [
+      "/run/nixbox/slots",
+      "/run/nixbox/vm",
+      runtime === undefined ? `/tmp/nixbox-${uid}` : `${runtime}/nixbox`,
+      `/dev/shm/nixbox-${uid}`,
+      `${Deno.env.get("HOME")}/.local/state/nixbox/machines`,
+    ]
+  ) {
+    found.push(...await entries(directory));
+  }
+  const forward = (await Deno.readTextFile("/proc/sys/net/ipv4/ip_forward")).trim();
+  if (forward !== "0") found.push(`ip_forward is ${forward}`);
+  return found;
+}
+
+async function entries(directory: string): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of Deno.readDir(directory)) names.push(`${directory}/${entry.name}`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return names;
+}
+
+/** Fails if any machine has left a process, tap, rule, claim or file behind. */
+export async function assertNothingLeft(): Promise<void> {
+  assert.deepEqual(await traces(), []);
+}
