@@ -1,3 +1,4 @@
+import { NixboxError } from "../host/error.ts";
 import type { HypervisorDriver, RunningGuest } from "../hypervisor/types.ts";
 import type { VmRecord } from "../state/record.ts";
 
@@ -16,6 +17,8 @@ async function driverOf(name: VmRecord["hypervisor"]): Promise<HypervisorDriver>
     case "cloud-hypervisor":
       return (await import("../hypervisor/cloud_hypervisor.ts")).cloudHypervisorDriver;
     case "vfkit":
-      return (await import("../hypervisor/vfkit.ts")).vfkitDriver;
+      throw new NixboxError("this version of nixbox does not drive vfkit yet", {
+        hint: "use a Linux host",
+      });
   }
 }

@@ -1,6 +1,6 @@
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
-import { exampleConfig } from "../config/example.ts";
+import { assetsDirectory } from "../host/assets.ts";
 
 /** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
 const gitignore = "/ssh/\n";
@@ -14,7 +14,7 @@ export async function initProject(directory: string): Promise<readonly string[]>
   const real = await realDirectory(directory);
   const configDirectory = `${real}/.nixbox`;
   const files = new Map([
-    [`${configDirectory}/config.nix`, exampleConfig],
+    [`${configDirectory}/config.nix`, await exampleConfig()],
     [`${configDirectory}/.gitignore`, gitignore],
   ]);
   const config = `${configDirectory}/config.nix`;
@@ -44,4 +44,9 @@ async function realDirectory(directory: string): Promise<string> {
   } catch (error) {
     throw fileError(`${directory} is not there`, error);
   }
+}
+
+/** The commented example, which is also a test's input. */
+async function exampleConfig(): Promise<string> {
+  return await Deno.readTextFile(`${await assetsDirectory()}/nix/example-config.nix`);
 }

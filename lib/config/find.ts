@@ -1,0 +1,79 @@
+import { NixboxError } from "../host/error.ts";
+import { exists, fileError } from "../host/files.ts";
+import { sha256 } from "../host/hash.ts";
+import type { Host } from "../host/host.ts";
+import type { Project } from "./types.ts";
+
+/**
+ * Finds the project that a directory belongs to: the nearest one, it or above it, that has
+ * `.nixbox/config.nix`.
+ *
+ * @throws {NixboxError} if there is none, or if it is someone else's: a config runs code.
+ */
+export async function findProject(host: Pick<Host, "user">, start: string): Promise<Project> {
+  const real = await realDirectory(start);
+  for (let directory = real;; directory = parentOf(directory)) {
+    if (await hasConfig(directory)) return await checkedProject(host, directory);
+    if (directory === "/") break;
+  }
+  throw new NixboxError("this directory belongs to no nixbox project", {
+    where: real,
+    hint: "make it one: `nixbox init`; or name one: `--project DIR`",
+  });
+}
+
+/** The project in exactly this directory. @throws {NixboxError} as {@linkcode findProject}. */
+export async function projectAt(host: Pick<Host, "user">, directory: string): Promise<Project> {
+  const real = await realDirectory(directory);
+  if (await hasConfig(real)) return await checkedProject(host, real);
+  throw new NixboxError(`there is no .nixbox/config.nix in ${real}`, {
+    where: "--project",
+    hint: "make one: `nixbox init --project DIR`",
+  });
+}
+
+async function hasConfig(directory: string): Promise<boolean> {
+  return await exists(`${directory === "/" ? "" : directory}/.nixbox/config.nix`);
+}
+
+async function checkedProject(host: Pick<Host, "user">, directory: string): Promise<Project> {
+  const configDirectory = `${directory === "/" ? "" : directory}/.nixbox`;
+  const configFile = `${configDirectory}/config.nix`;
+  for (const path of [directory, configDirectory, configFile]) await requireTrusted(host, path);
+  return {
+    id: (await sha256(directory)).slice(0, 12),
+    directory,
+    configDirectory,
+    configFile,
+  };
+}
+
+/**
+ * What evaluates as this user must have been written by this user, or by root: a config found above
+ * the working directory, in /tmp say, could be anybody's.
+ */
+async function requireTrusted(host: Pick<Host, "user">, path: string): Promise<void> {
+  const { uid, mode } = await Deno.stat(path);
+  const isWritableByAll = ((mode ?? 0) & 0o002) !== 0;
+  const isOurs = uid === host.user.uid || uid === 0 || host.user.uid === 0;
+  if (isOurs && !isWritableByAll) return;
+  throw new NixboxError(
+    isOurs ? `${path} can be written by everybody` : `${path} belongs to another user`,
+    {
+      where: path,
+      hint: isOurs ? `chmod o-w '${path}'` : "nixbox runs only configs of your own",
+    },
+  );
+}
+
+async function realDirectory(path: string): Promise<string> {
+  try {
+    return await Deno.realPath(path);
+  } catch (error) {
+    throw fileError(`${path} is not there`, error);
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}

@@ -1,0 +1,184 @@
+import * as z from "zod/mini";
+import { NixboxError } from "../host/error.ts";
+import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
+import { connectSocket } from "./connect.ts";
+import { Qmp } from "./qmp.ts";
+import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types.ts";
+
+/** Drives QEMU by QMP (docs/interop/qemu-qmp-ref). */
+export const qemuDriver: HypervisorDriver = {
+  async connect(socketPath, options) {
+    const connection = await connectSocket(socketPath, options);
+    return new QemuGuest(await Qmp.open(connection));
+  },
+};
+
+const statusSchema = z.object({ status: z.string() });
+const cpusSchema = z.array(z.unknown());
+const memorySchema = z.object({
+  "base-memory": z.number(),
+  "plugged-memory": z.optional(z.number()),
+});
+const versionSchema = z.object({
+  qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }),
+});
+
+class QemuGuest implements RunningGuest {
+  readonly hotPlug: HotPlug;
+
+  constructor(private readonly qmp: Qmp) {
+    this.hotPlug = new QemuHotPlug(qmp);
+  }
+
+  async info(): Promise<GuestInfo> {
+    const { status } = statusSchema.parse(await this.qmp.execute("query-status"));
+    const cpus = cpusSchema.parse(await this.qmp.execute("query-cpus-fast"));
+    const memory = memorySchema.parse(await this.qmp.execute("query-memory-size-summary"));
+    const { qemu } = versionSchema.parse(await this.qmp.execute("query-version"));
+    return {
+      state: stateOf(status),
+      version: `QEMU ${qemu.major}.${qemu.minor}.${qemu.micro}`,
+      cpus: cpus.length,
+      memoryMB: (memory["base-memory"] + (memory["plugged-memory"] ?? 0)) / 1048576,
+    };
+  }
+
+  async powerButton(): Promise<void> {
+    await this.qmp.execute("system_powerdown");
+  }
+
+  async kill(): Promise<void> {
+    await this.qmp.execute("quit");
+  }
+
+  close(): void {
+    this.qmp.close();
+  }
+}
+
+/** QEMU's run states (RunState in its QAPI schema), in fewer words. */
+function stateOf(status: string): GuestInfo["state"] {
+  switch (status) {
+    case "running":
+      return "running";
+    case "prelaunch":
+    case "inmigrate":
+      return "starting";
+    case "shutdown":
+    case "guest-panicked":
+    case "internal-error":
+      return "stopped";
+    default:
+      return "paused";
+  }
+}
+
+const pciSchema = z.array(z.object({
+  devices: z.array(z.object({
+    qdev_id: z.optional(z.string()),
+    pci_bridge: z.optional(z.object({ devices: z.optional(z.array(z.unknown())) })),
+  })),
+}));
+
+/**
+ * Devices come and go on PCIe root ports, one each; q35's own bus takes none while the guest runs.
+ * A device's parts are named after it: node `drive-ID`, character device `chardev-ID`, the names
+ * that lib/runner/qemu.ts gives too.
+ */
+class QemuHotPlug implements HotPlug {
+  constructor(private readonly qmp: Qmp) {}
+
+  async addDisk(disk: RunnerDisk & { readonly id: string }): Promise<void> {
+    const bus = await this.#freePort();
+    const node = `drive-${disk.id}`;
+    await this.qmp.execute("blockdev-add", {
+      driver: "raw",
+      "node-name": node,
+      "read-only": disk.readonly,
+      file: { driver: "file", filename: disk.path, "read-only": disk.readonly },
+    });
+    await this.#addDevice(
+      {
+        driver: "virtio-blk-pci",
+        id: disk.id,
+        bus,
+        drive: node,
+        ...(disk.serial === undefined ? {} : { serial: disk.serial }),
+      },
+      () => this.qmp.execute("blockdev-del", { "node-name": node }),
+    );
+  }
+
+  async addShare(
+    share: RunnerShare & { readonly id: string; readonly socket: string },
+  ): Promise<void> {
+    const bus = await this.#freePort();
+    const chardev = `chardev-${share.id}`;
+    const addr = { type: "unix", data: { path: share.socket } };
+    await this.qmp.execute("chardev-add", {
+      id: chardev,
+      backend: { type: "socket", data: { addr, server: false } },
+    });
+    await this.#addDevice(
+      { driver: "vhost-user-fs-pci", id: share.id, bus, chardev, tag: share.tag },
+      () => this.qmp.execute("chardev-remove", { id: chardev }),
+    );
+  }
+
+  async removeDevice(id: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    const timeoutMs = options.timeoutMs ?? 10_000;
+    const gone = this.qmp.nextEvent(
+      ({ event, data }) => event === "DEVICE_DELETED" && data["device"] === id,
+      timeoutMs,
+    );
+    await this.qmp.execute("device_del", { id });
+    if (await gone === undefined) {
+      throw new NixboxError(
+        `the guest did not let go of the device ${id} within ${Math.round(timeoutMs / 1000)} s`,
+        { hint: "is it in use in the guest, or the guest not up to it?" },
+      );
+    }
+    await this.#removeBackend(id);
+  }
+
+  /** What stands behind a device. One of the command line's own drives goes with its device. */
+  async #removeBackend(id: string): Promise<void> {
+    const nodes = z.array(z.object({ "node-name": z.optional(z.string()) }));
+    const chardevs = z.array(z.object({ label: z.string() }));
+    const node = `drive-${id}`;
+    const known = nodes.parse(await this.qmp.execute("query-named-block-nodes"));
+    if (known.some((found) => found["node-name"] === node)) {
+      await this.qmp.execute("blockdev-del", { "node-name": node });
+    }
+    const chardev = `chardev-${id}`;
+    const open = chardevs.parse(await this.qmp.execute("query-chardev"));
+    if (open.some(({ label }) => label === chardev)) {
+      await this.qmp.execute("chardev-remove", { id: chardev });
+    }
+  }
+
+  async #addDevice(
+    device: Readonly<Record<string, unknown>>,
+    undo: () => Promise<unknown>,
+  ): Promise<void> {
+    try {
+      await this.qmp.execute("device_add", device);
+    } catch (error) {
+      await undo();
+      throw error;
+    }
+  }
+
+  async #freePort(): Promise<string> {
+    const buses = pciSchema.parse(await this.qmp.execute("query-pci"));
+    const free = buses.flatMap(({ devices }) => devices)
+      .find(({ qdev_id, pci_bridge }) =>
+        qdev_id !== undefined && qdev_id !== "" && pci_bridge !== undefined &&
+        (pci_bridge.devices ?? []).length === 0
+      );
+    if (free?.qdev_id !== undefined) return free.qdev_id;
+    throw new NixboxError("the machine has no place for another device", {
+      hint: "unmount a share first",
+    });
+  }
+}

@@ -1,0 +1,154 @@
+import * as z from "zod/mini";
+import { NixboxError } from "../host/error.ts";
+
+/** Messages of QEMU's control protocol (QMP specification, docs/interop/qmp-spec). */
+const messageSchema = z.union([
+  z.object({ QMP: z.object({ version: z.unknown() }) }),
+  z.object({ event: z.string(), data: z.optional(z.record(z.string(), z.unknown())) }),
+  z.object({ return: z.unknown(), id: z.optional(z.number()) }),
+  z.object({
+    error: z.object({ class: z.string(), desc: z.string() }),
+    id: z.optional(z.number()),
+  }),
+]);
+
+export type QmpMessage = z.infer<typeof messageSchema>;
+
+export interface QmpEvent {
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** QEMU refused a command. */
+export class QmpError extends NixboxError {
+  constructor(readonly command: string, readonly errorClass: string, readonly description: string) {
+    super(`QEMU refused ${command}: ${description}`);
+  }
+}
+
+/** Parses one line of QMP. @throws {NixboxError} for what is no message of the protocol. */
+export function parseQmp(line: string): QmpMessage {
+  try {
+    return messageSchema.parse(JSON.parse(line));
+  } catch (error) {
+    throw new NixboxError(`QEMU's control socket said something unknown: ${line.slice(0, 200)}`, {
+      cause: error,
+    });
+  }
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  readonly command: string;
+}
+
+/** A connection to QEMU's control socket, ready for commands. */
+export class Qmp {
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #greeting = Promise.withResolvers<void>();
+  #nextId = 1;
+  #ended: NixboxError | undefined;
+
+  private constructor(private readonly connection: Deno.Conn) {
+    this.#greeting.promise.catch(() => {});
+    void this.#read();
+  }
+
+  /** Takes a fresh connection through the greeting and the choice of capabilities. */
+  static async open(connection: Deno.Conn): Promise<Qmp> {
+    const qmp = new Qmp(connection);
+    await qmp.#greeting.promise;
+    await qmp.execute("qmp_capabilities");
+    return qmp;
+  }
+
+  /** Runs one command and gives what it returns. @throws {QmpError} if QEMU refuses it. */
+  async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, { resolve, reject, command });
+    const message = { execute: command, id, ...(args === undefined ? {} : { arguments: args }) };
+    let bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+    try {
+      while (bytes.length > 0) bytes = bytes.subarray(await this.connection.write(bytes));
+    } catch (error) {
+      this.#waiting.delete(id);
+      throw new NixboxError("QEMU's control socket is closed", { cause: error });
+    }
+    return await promise;
+  }
+
+  /**
+   * Waits for an event that fits, from now on. Gives `undefined` when the time is over.
+   * Ask before the command that causes it: the event may come first.
+   */
+  async nextEvent(
+    fits: (event: QmpEvent) => boolean,
+    timeoutMs: number,
+  ): Promise<QmpEvent | undefined> {
+    const { promise, resolve } = Promise.withResolvers<QmpEvent | undefined>();
+    const listener = (event: QmpEvent) => {
+      if (fits(event)) resolve(event);
+    };
+    this.#listeners.add(listener);
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#listeners.delete(listener);
+    }
+  }
+
+  close(): void {
+    if (this.#ended !== undefined) return;
+    this.#end(new NixboxError("QEMU's control connection was closed"));
+    this.connection.close();
+  }
+
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(65536);
+    let rest = "";
+    try {
+      while (true) {
+        const count = await this.connection.read(buffer);
+        if (count === null) break;
+        const lines = (rest + decoder.decode(buffer.subarray(0, count), { stream: true })).split(
+          "\n",
+        );
+        rest = lines.pop() ?? "";
+        for (const line of lines) if (line.trim() !== "") this.#take(parseQmp(line));
+      }
+      this.#end(new NixboxError("QEMU closed its control socket"));
+    } catch (error) {
+      this.#end(new NixboxError("QEMU's control connection failed", { cause: error }));
+    }
+  }
+
+  #take(message: QmpMessage): void {
+    if ("QMP" in message) return this.#greeting.resolve();
+    if ("event" in message) {
+      const event = { event: message.event, data: message.data ?? {} };
+      for (const listener of this.#listeners) listener(event);
+      return;
+    }
+    const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
+    if (waiting === undefined || message.id === undefined) return;
+    this.#waiting.delete(message.id);
+    if ("error" in message) {
+      const { class: errorClass, desc } = message.error;
+      waiting.reject(new QmpError(waiting.command, errorClass, desc));
+    } else waiting.resolve(message.return);
+  }
+
+  #end(error: NixboxError): void {
+    this.#ended ??= error;
+    this.#greeting.reject(error);
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

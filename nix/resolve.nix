@@ -1,0 +1,251 @@
+# Resolves a project's config: defaults, then its plugins in order, then the config itself.
+#
+# Lists concatenate, attribute sets merge deeply, of other values the later wins. Nothing of nixpkgs
+# is needed, so this evaluates in milliseconds on any host that has Nix.
+#
+#   configFile  the project's config.nix, a path as a string
+#   pluginsDir  where the built-in plugins are
+#   factsFile   JSON that nixbox writes: what the defaults follow from (lib/config/facts.ts)
+#
+# The result is plain data; lib/config/schema.ts checks it.
+{
+  configFile,
+  pluginsDir,
+  factsFile,
+}:
+let
+  inherit (builtins)
+    attrNames
+    concatLists
+    concatStringsSep
+    elem
+    filter
+    foldl'
+    isAttrs
+    isFunction
+    isList
+    isPath
+    isString
+    map
+    pathExists
+    readDir
+    stringLength
+    substring
+    toString
+    ;
+
+  facts = builtins.fromJSON (builtins.readFile (asPath factsFile));
+
+  asPath = text: /. + text;
+  hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
+  hasSuffix =
+    suffix: text:
+    let
+      length = stringLength text;
+      cut = stringLength suffix;
+    in
+    length >= cut && substring (length - cut) cut text == suffix;
+  unique = foldl' (seen: one: if elem one seen then seen else seen ++ [ one ]) [ ];
+
+  # The directory of a file, as text.
+  directoryOf = file: toString (dirOf (asPath file));
+
+  # A path in a config: an absolute one as it is, "./x", "../x" and "x" against the config's own
+  # directory, "~/x" against the host's home. Paths of Nix itself are absolute already.
+  absolute =
+    base: value:
+    if isPath value then
+      toString value
+    else if !isString value then
+      value
+    else if hasPrefix "/" value then
+      toString (asPath value)
+    else if value == "~" || hasPrefix "~/" value then
+      facts.home + substring 1 (stringLength value) value
+    else
+      toString (asPath "${base}/${value}");
+
+  # A config or plugin is a set, or a function of what is known of the host.
+  call = value: if isFunction value then value { inherit (facts) system user home; } else value;
+
+  # What has paths in it is made absolute where it was written, so that merging needs no places.
+  located =
+    base: set:
+    if !isAttrs set then
+      set
+    else
+      set
+      // (if isList (set.mounts or null) then { mounts = map (locatedMount base) set.mounts; } else { })
+      // (
+        if isList (set.scripts or null) then { scripts = map (locatedScript base) set.scripts; } else { }
+      )
+      // (
+        if isAttrs (set.nix or null) && isList (set.nix.modules or null) then
+          { nix = set.nix // { modules = map (absolute base) set.nix.modules; }; }
+        else
+          { }
+      );
+
+  # Mounts are the project's: "." is the project's directory, the parent of .nixbox.
+  locatedMount =
+    base: mount:
+    if isAttrs mount && mount ? source then
+      mount // { source = absolute (directoryOf base) mount.source; }
+    else
+      mount;
+  locatedScript =
+    base: script:
+    if isAttrs script && script ? path then
+      script // { path = absolute base script.path; }
+    else if isAttrs script then
+      script
+    else
+      { path = absolute base script; };
+
+  # Plugins: a name of a built-in one, or a path to a file or a directory with default.nix.
+  builtInNames = map (
+    entry: if hasSuffix ".nix" entry then substring 0 (stringLength entry - 4) entry else entry
+  ) (attrNames (readDir (asPath pluginsDir)));
+  isName = reference: isString reference && builtins.match "[A-Za-z0-9_-]+" reference != null;
+  pluginFile =
+    reference:
+    let
+      path = if isName reference then "${pluginsDir}/${reference}" else absolute configDir reference;
+      candidates = filter pathExists (
+        map asPath [
+          "${path}/default.nix"
+          "${path}.nix"
+        ]
+      );
+    in
+    if candidates != [ ] then
+      toString (builtins.head candidates)
+    else if hasSuffix ".nix" path && pathExists (asPath path) then
+      path
+    else
+      throw "plugin \"${toString reference}\": there is no such plugin; built in are: ${concatStringsSep ", " builtInNames}; others are named by their path";
+  readPlugin =
+    reference:
+    let
+      file = pluginFile reference;
+      set = call (import (asPath file));
+      name =
+        let
+          base = baseNameOf file;
+        in
+        if base == "default.nix" then
+          baseNameOf (directoryOf file)
+        else
+          substring 0 (stringLength base - 4) base;
+    in
+    if !isAttrs set then
+      throw "plugin \"${name}\": ${file} is not an attribute set"
+    else if set ? env then
+      throw "plugin \"${name}\" sets env, which only the project's own config may do"
+    else if set ? plugins then
+      throw "plugin \"${name}\" names plugins, which only the project's own config may do"
+    else
+      {
+        inherit name;
+        path = file;
+        set = located (directoryOf file) set;
+      };
+
+  configDir = directoryOf configFile;
+  userConfig =
+    let
+      set = call (import (asPath configFile));
+    in
+    if isAttrs set then set else throw "${configFile} is not an attribute set: it must be { ... }";
+  plugins = map readPlugin (
+    let
+      names = userConfig.plugins or [ ];
+    in
+    if isList names then names else throw "plugins must be a list of names and paths"
+  );
+
+  max = a: b: if a > b then a else b;
+  min = a: b: if a < b then a else b;
+  defaults = {
+    name = facts.name;
+    resources = {
+      vcpus = max 1 (facts.cpus / 2);
+      memoryMB = min facts.availableMB (max 4096 (facts.memoryMB / 2));
+      diskGB = 20;
+    };
+    hypervisor = "auto";
+    mounts = [
+      {
+        source = directoryOf configDir;
+        target = "~/workspace";
+      }
+    ];
+    network = {
+      mode = "open";
+      domains = [ "nixos.org" ];
+      ports = [
+        80
+        443
+      ];
+      dns = [ ];
+    };
+    nix = {
+      packages = [ ];
+      ldLibraries = [ ];
+      modules = [ ];
+    };
+    env = { };
+    scripts = [ ];
+    hooks = {
+      pre-up = [ ];
+      post-up = [ ];
+      pre-down = [ ];
+      post-down = [ ];
+    };
+    user = facts.guestUser;
+  };
+
+  merge =
+    left: right:
+    if isAttrs left && isAttrs right then
+      left // builtins.mapAttrs (key: value: if left ? ${key} then merge left.${key} value else value) right
+    else if isList left && isList right then
+      left ++ right
+    else
+      right;
+
+  # A project that names its mounts has said where its directory goes, so the default steps back.
+  base =
+    if userConfig ? mounts then defaults // { mounts = [ ]; } else defaults;
+  merged = foldl' merge base (
+    map (plugin: plugin.set) plugins ++ [ (located configDir (removeAttrs userConfig [ "plugins" ])) ]
+  );
+
+  deduplicate =
+    set: keys:
+    if !isAttrs set then
+      set
+    else
+      set
+      // builtins.listToAttrs (
+        concatLists (
+          map (
+            key: if isList (set.${key} or null) then [ { name = key; value = unique set.${key}; } ] else [ ]
+          ) keys
+        )
+      );
+in
+merged
+// {
+  plugins = map (plugin: { inherit (plugin) name path; }) plugins;
+  network = deduplicate merged.network [
+    "domains"
+    "ports"
+    "dns"
+  ];
+  nix = deduplicate merged.nix [
+    "packages"
+    "ldLibraries"
+    "modules"
+  ];
+}
