@@ -1,0 +1,135 @@
+import * as z from "zod/mini";
+import type { Project } from "../config/types.ts";
+import { NixboxError } from "../host/error.ts";
+import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../host/progress.ts";
+import { run } from "../host/process.ts";
+import { parseNixLog } from "./nix_log.ts";
+import { stage, type StageInput } from "./stage.ts";
+
+/** A runner that Nix built. */
+export interface Built {
+  /** In the Nix store; kept by a garbage collector's root in the state directory. */
+  readonly runnerDirectory: string;
+  readonly hash: string;
+  /** Whether Nix had to be asked. */
+  readonly isFresh: boolean;
+}
+
+const builtSchema = z.strictObject({ hash: z.string(), runnerDirectory: z.string() });
+
+/** The last build of a project. @throws {NixboxError} if there is none. */
+export async function readLastBuild(buildDirectory: string): Promise<Built> {
+  const built = await findLastBuild(buildDirectory);
+  if (built !== undefined) return built;
+  throw new NixboxError("this project has not been built", { hint: "build it: `nixbox build`" });
+}
+
+async function findLastBuild(buildDirectory: string): Promise<Built | undefined> {
+  const text = await readTextIfExists(`${buildDirectory}/built.json`);
+  if (text === undefined) return undefined;
+  const parsed = builtSchema.safeParse(JSON.parse(text));
+  // A build that the garbage collector has taken is none.
+  if (!parsed.success || !await exists(parsed.data.runnerDirectory)) return undefined;
+  return { ...parsed.data, isFresh: false };
+}
+
+export interface BuildOptions {
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+  /** Name of the progress step that Nix's lines belong to. */
+  readonly step: string;
+}
+
+/**
+ * Builds the runner, unless nothing that decides it has changed. The project's flake.lock is made at
+ * the first build, from nixbox's own, and never changed by one.
+ *
+ * @throws {NixboxError} with Nix's own message if the build fails.
+ */
+export async function build(
+  host: Host,
+  project: Project,
+  buildDirectory: string,
+  input: StageInput,
+  options: BuildOptions,
+  emit: Emit,
+): Promise<Built> {
+  const staged = `${buildDirectory}/stage`;
+  const hash = await stage(staged, input);
+  const last = await findLastBuild(buildDirectory);
+  if (!options.force && last?.hash === hash) return last;
+  const nix = await host.which("nix");
+  if (nix === undefined) {
+    throw new NixboxError("nix is not installed", {
+      hint: "install it, or take a runner built elsewhere: `nixbox up --runner DIR`",
+    });
+  }
+  const result = `${buildDirectory}/result`;
+  await runNix(
+    [
+      ...[nix, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
+      ...["--extra-experimental-features", "nix-command flakes"],
+      ...["--log-format", "internal-json", "--print-build-logs"],
+    ],
+    staged,
+    options,
+    emit,
+  );
+  const runnerDirectory = await Deno.realPath(result);
+  await keepLock(staged, project);
+  const text = JSON.stringify({ hash, runnerDirectory });
+  await writeTextAtomically(`${buildDirectory}/built.json`, `${text}\n`);
+  return { runnerDirectory, hash, isFresh: true };
+}
+
+/** The lock belongs to the project, beside its config, to be kept in its version control. */
+async function keepLock(staged: string, project: Project): Promise<void> {
+  const lock = `${project.configDirectory}/flake.lock`;
+  if (await exists(lock)) return;
+  await writeTextAtomically(lock, await Deno.readTextFile(`${staged}/flake.lock`), 0o644);
+}
+
+async function runNix(
+  argv: readonly string[],
+  staged: string,
+  options: BuildOptions,
+  emit: Emit,
+): Promise<void> {
+  const messages: string[] = [];
+  const builderLines: string[] = [];
+  const { code } = await run(argv, {
+    cwd: staged,
+    signal: options.signal,
+    accept: "any",
+    onStderrLine: (line) => {
+      const event = parseNixLog(line);
+      if (event === undefined) return;
+      const tell = (text: string) => emit({ kind: "output", step: options.step, line: text });
+      if (event.kind === "build") tell(`building ${event.name}`);
+      else if (event.kind === "download") tell(`copying ${event.name}`);
+      else if (event.kind === "log") builderLines.push(event.line);
+      else if (event.level === 0) messages.push(event.text);
+    },
+  });
+  if (code === 0) return;
+  throw buildError(messages, builderLines);
+}
+
+/** Colours of Nix's messages say nothing in an error. */
+// deno-lint-ignore no-control-regex -- escape sequences are control characters
+const colours = /\x1b\[[0-9;]*m/g;
+
+function buildError(messages: readonly string[], builderLines: readonly string[]): NixboxError {
+  const lines = messages.flatMap((message) => message.replace(colours, "").split("\n"))
+    .map((line) => line.replace(/^\s*error:\s*/, "").trimEnd())
+    .filter((line) => line !== "");
+  const isFull = [...lines, ...builderLines].some((line) => /No space left on device/.test(line));
+  return new NixboxError(`the build failed: ${lines[0] ?? "Nix gave no reason"}`, {
+    hint: isFull
+      ? "the disk is full: `nix store gc` frees what nothing uses"
+      : "mend what Nix names; `nixbox build -f` tries again",
+    log: [...lines.slice(1, 12), ...builderLines.slice(-12)],
+  });
+}

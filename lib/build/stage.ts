@@ -1,0 +1,104 @@
+import type { Config } from "../config/types.ts";
+import { exists, fileError, readTextIfExists, removeIfExists } from "../host/files.ts";
+import type { NixSystem } from "../host/host.ts";
+import type { HypervisorName } from "../runner/types.ts";
+import { hashTree } from "./hash.ts";
+import { moduleClosure } from "./closure.ts";
+import { sha256 } from "../host/hash.ts";
+
+export interface StageInput {
+  /** nixbox's own flake.nix, flake.lock and nix/. */
+  readonly assets: string;
+  readonly configDirectory: string;
+  readonly config: Config;
+  readonly hypervisor: HypervisorName;
+  readonly hostSystem: NixSystem;
+  /** The project's public login key. */
+  readonly authorizedKey: string;
+}
+
+/**
+ * Makes the directory that `nix build` gets: nixbox's own Nix files, the project's lock, and what of
+ * the config decides the build. Values of `env` are never part of it: it goes to the Nix store.
+ *
+ * It appears whole or not at all. Gives the hash of everything that decides the build.
+ *
+ * @throws {NixboxError} if the disk is full or a module is missing; nothing is left then.
+ */
+export async function stage(directory: string, input: StageInput): Promise<string> {
+  const unfinished = `${directory}.unfinished`;
+  await removeIfExists(unfinished);
+  try {
+    await Deno.mkdir(unfinished, { recursive: true, mode: 0o700 });
+    await copyOwnFiles(input, unfinished);
+    await copyModules(input, unfinished);
+    await Deno.writeTextFile(`${unfinished}/project/project.json`, projectJson(input));
+    await removeIfExists(directory);
+    await Deno.rename(unfinished, directory);
+  } catch (error) {
+    await removeIfExists(unfinished);
+    throw fileError("the build could not be staged", error);
+  }
+  return await hashTree(directory, await otherInputs(input.config));
+}
+
+async function copyOwnFiles({ assets, configDirectory }: StageInput, to: string): Promise<void> {
+  const lock = `${configDirectory}/flake.lock`;
+  await copyTree(`${assets}/flake.nix`, `${to}/flake.nix`);
+  await copyTree(await exists(lock) ? lock : `${assets}/flake.lock`, `${to}/flake.lock`);
+  await copyTree(`${assets}/nix`, `${to}/nix`);
+}
+
+/** Modules keep their absolute places below `project/files`, so that relative imports hold. */
+async function copyModules({ config }: StageInput, to: string): Promise<void> {
+  await Deno.mkdir(`${to}/project/files`, { recursive: true });
+  for (const path of await moduleClosure(config.nix.modules)) {
+    await copyTree(path, `${to}/project/files${path}`);
+  }
+}
+
+function projectJson(input: StageInput): string {
+  const { config, hypervisor, hostSystem, authorizedKey } = input;
+  return JSON.stringify(
+    {
+      name: config.name,
+      user: config.user,
+      hypervisor,
+      hostSystem,
+      diskGB: config.resources.diskGB,
+      packages: config.nix.packages,
+      ldLibraries: config.nix.ldLibraries,
+      modules: config.nix.modules.map((path) => `files${path}`),
+      authorizedKey,
+    },
+    null,
+    2,
+  );
+}
+
+/** Files that the config names and that are no part of the stage, by their contents. */
+async function otherInputs(config: Config): Promise<string[]> {
+  const files = [
+    ...config.scripts.map(({ path }) => path),
+    ...config.plugins.map(({ path }) => path),
+  ];
+  return await Promise.all(
+    files.map(async (path) => `${path} ${await sha256(await readTextIfExists(path) ?? "")}`),
+  );
+}
+
+/** Copies a file or a tree; symlinks stay what they are, the executable bit stays. */
+async function copyTree(from: string, to: string): Promise<void> {
+  const { isDirectory, isSymlink } = await Deno.lstat(from);
+  await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+  if (isSymlink) {
+    if (!await exists(to)) await Deno.symlink(await Deno.readLink(from), to);
+  } else if (isDirectory) {
+    await Deno.mkdir(to, { recursive: true });
+    for await (const entry of Deno.readDir(from)) {
+      await copyTree(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    }
+  } else {
+    await Deno.copyFile(from, to);
+  }
+}

@@ -1,0 +1,84 @@
+import type { Config, Project } from "../config/types.ts";
+import { loadConfig } from "../config/evaluate.ts";
+import { assetsDirectory } from "../host/assets.ts";
+import type { Host } from "../host/host.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { build, type Built, readLastBuild } from "../build/build.ts";
+import { ensureKeys, projectKeys } from "../guest/keys.ts";
+import { chooseHypervisor } from "../hypervisor/choose.ts";
+import type { HypervisorName, RunnerView } from "../runner/types.ts";
+import { lockProject, prepareState, statePaths } from "../state/store.ts";
+import { readRunnerDirectory } from "./runner_directory.ts";
+
+export type { Built } from "../build/build.ts";
+
+const step = "build the machine";
+
+/** Builds a project's runner for a hypervisor. The caller holds the project's lock. */
+export async function buildRunner(
+  host: Host,
+  project: Project,
+  config: Config,
+  hypervisor: HypervisorName,
+  options: { readonly force?: boolean; readonly signal: AbortSignal },
+  emit: Emit,
+): Promise<Built> {
+  await prepareState(host, project.id);
+  await ensureKeys(host, project.configDirectory, config.name);
+  const keys = projectKeys(project.configDirectory);
+  const input = {
+    assets: await assetsDirectory(),
+    configDirectory: project.configDirectory,
+    config,
+    hypervisor,
+    hostSystem: host.nixSystem,
+    authorizedKey: (await Deno.readTextFile(keys.login.publicFile)).trim(),
+  };
+  const { signal, force = false } = options;
+  const directory = buildDirectory(host, project);
+  return await tellStep(
+    emit,
+    step,
+    () => build(host, project, directory, input, { force, signal, step }, emit),
+  );
+}
+
+/** The last build, whatever the config says now. @throws {NixboxError} if there is none. */
+export async function lastBuild(host: Host, project: Project): Promise<Built> {
+  return await readLastBuild(buildDirectory(host, project));
+}
+
+function buildDirectory(host: Host, project: Project): string {
+  return `${statePaths(host, project.id).directory}/build`;
+}
+
+/** `nixbox build`: reads the config, chooses the hypervisor, builds. */
+export async function buildProject(
+  host: Host,
+  project: Project,
+  options: { readonly force?: boolean; readonly signal: AbortSignal },
+  emit: Emit,
+): Promise<Built> {
+  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
+  const chosen = chooseHypervisor(config.hypervisor, {
+    os: host.os,
+    acceleration: await host.acceleration(),
+  });
+  if (chosen.warning !== undefined) emit({ kind: "warning", message: chosen.warning });
+  const lock = await lockProject(host, project.id, {
+    timeoutMs: 600_000,
+    signal: options.signal,
+    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+  });
+  try {
+    return await buildRunner(host, project, config, chosen.hypervisor, options, emit);
+  } finally {
+    lock.release();
+  }
+}
+
+/** What a built runner starts, without the script that it was read from. */
+export async function describeRunner(built: Built): Promise<RunnerView> {
+  const { script: _, ...view } = (await readRunnerDirectory(built.runnerDirectory)).runner;
+  return view;
+}
