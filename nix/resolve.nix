@@ -235,17 +235,20 @@ let
         )
       );
 in
-merged
-// {
-  plugins = map (plugin: { inherit (plugin) name path; }) plugins;
-  network = deduplicate merged.network [
-    "domains"
-    "ports"
-    "dns"
-  ];
-  nix = deduplicate merged.nix [
-    "packages"
-    "ldLibraries"
-    "modules"
-  ];
+{
+  # An attribute, since `nix eval --file` passes its arguments only on the way to one.
+  resolved = merged
+  // {
+    plugins = map (plugin: { inherit (plugin) name path; }) plugins;
+    network = deduplicate merged.network [
+      "domains"
+      "ports"
+      "dns"
+    ];
+    nix = deduplicate merged.nix [
+      "packages"
+      "ldLibraries"
+      "modules"
+    ];
+  };
 }

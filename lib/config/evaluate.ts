@@ -31,7 +31,7 @@ export async function resolveConfig(host: Host, project: Project): Promise<unkno
     const { stdout } = await run([
       ...[nix, "eval", "--json", "--impure", "--offline"],
       ...["--extra-experimental-features", "nix-command flakes"],
-      ...["--file", `${assets}/nix/resolve.nix`],
+      ...["--file", `${assets}/nix/resolve.nix`, "resolved"],
       ...["--argstr", "configFile", project.configFile],
       ...["--argstr", "pluginsDir", `${assets}/nix/plugins`],
       ...["--argstr", "factsFile", factsFile],

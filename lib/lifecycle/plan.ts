@@ -66,8 +66,8 @@ export interface Plan {
   readonly asRoot: readonly (readonly string[])[];
 }
 
-/** How many devices can be added to a machine while it runs. */
-export const hotPlugPorts = 16;
+/** How many devices can be added to a machine while it runs; q35 has room for some thirty in all. */
+export const hotPlugPorts = 8;
 
 /**
  * Makes the plan of `up`: a pure function of its input.
