@@ -9,7 +9,7 @@ import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types
 export const qemuDriver: HypervisorDriver = {
   async connect(socketPath, options) {
     const connection = await connectSocket(socketPath, options);
-    return new QemuGuest(await Qmp.open(connection));
+    return new QemuGuest(await Qmp.open(connection, options));
   },
 };
 

@@ -49,19 +49,39 @@ export class Qmp {
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #greeting = Promise.withResolvers<void>();
   #nextId = 1;
-  #ended: NixboxError | undefined;
+  #ended: unknown;
 
   private constructor(private readonly connection: Deno.Conn) {
     this.#greeting.promise.catch(() => {});
     void this.#read();
   }
 
-  /** Takes a fresh connection through the greeting and the choice of capabilities. */
-  static async open(connection: Deno.Conn): Promise<Qmp> {
+  /**
+   * Takes a fresh connection through the greeting and the choice of capabilities. A QEMU that is
+   * stopped or hangs accepts connections and says nothing, so this is bounded.
+   *
+   * @throws {NixboxError} after `timeoutMs`; the signal's reason when it aborts.
+   */
+  static async open(
+    connection: Deno.Conn,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<Qmp> {
     const qmp = new Qmp(connection);
-    await qmp.#greeting.promise;
-    await qmp.execute("qmp_capabilities");
-    return qmp;
+    const seconds = Math.round(options.timeoutMs / 1000);
+    const silence = new NixboxError(
+      `QEMU did not answer on its control socket within ${seconds} s`,
+    );
+    const timer = setTimeout(() => qmp.#fail(silence), options.timeoutMs);
+    const stop = () => qmp.#fail(options.signal?.reason);
+    options.signal?.addEventListener("abort", stop, { once: true });
+    try {
+      await qmp.#greeting.promise;
+      await qmp.execute("qmp_capabilities");
+      return qmp;
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener("abort", stop);
+    }
   }
 
   /** Runs one command and gives what it returns. @throws {QmpError} if QEMU refuses it. */
@@ -104,8 +124,12 @@ export class Qmp {
   }
 
   close(): void {
+    this.#fail(new NixboxError("QEMU's control connection was closed"));
+  }
+
+  #fail(reason: unknown): void {
     if (this.#ended !== undefined) return;
-    this.#end(new NixboxError("QEMU's control connection was closed"));
+    this.#end(reason);
     this.connection.close();
   }
 
@@ -145,7 +169,7 @@ export class Qmp {
     } else waiting.resolve(message.return);
   }
 
-  #end(error: NixboxError): void {
+  #end(error: unknown): void {
     this.#ended ??= error;
     this.#greeting.reject(error);
     for (const { reject } of this.#waiting.values()) reject(error);

@@ -3,6 +3,7 @@ import { isAlive, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
+import { sleep } from "../host/wait.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
 import type { VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
@@ -117,7 +118,7 @@ async function powerOffFromInside(record: VmRecord, timeoutMs: number): Promise<
 async function pressPowerButton(record: VmRecord): Promise<void> {
   try {
     const guest = await connectGuest(record, { timeoutMs: 1000 });
-    await guest.powerButton();
+    await Promise.race([guest.powerButton(), sleep(1000)]);
     guest.close();
   } catch {
     // A VMM that does not answer is ended by signal when the time is over.

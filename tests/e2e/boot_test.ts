@@ -97,7 +97,14 @@ Deno.test("a machine boots, runs commands, shares the project and goes without a
   await t.step("the provisioning disk is gone from guest and host", async () => {
     const { stdout } = await project.run("cat /sys/block/*/serial; ls /sys/block");
     assert.doesNotMatch(stdout, /nixbox|vdb/);
-    const { stdout: files } = await run(["find", "/dev/shm", "/tmp", "/run", "-name", "*provision*"]);
+    const { stdout: files } = await run([
+      "find",
+      "/dev/shm",
+      "/tmp",
+      "/run",
+      "-name",
+      "*provision*",
+    ]);
     assert.equal(files, "");
   });
 
