@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --allow-read --allow-write --allow-env --allow-run --allow-net --allow-sys --no-prompt
+#!/usr/bin/env -S deno run --allow-all --no-prompt
 /**
  * The command line. Loads as little as the command needs: `--version` loads nothing, a command only
  * its own file.

@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import { type CommandLineContext } from "./context.ts";
+import type { CommandLineContext } from "./context.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {

@@ -2,7 +2,7 @@ import type { VmRecord } from "../state/record.ts";
 import { writeTextAtomically } from "../host/files.ts";
 import { NixboxError } from "../host/error.ts";
 import { lastLines } from "../host/process.ts";
-import { type ProjectKeys } from "./keys.ts";
+import type { ProjectKeys } from "./keys.ts";
 
 /** The files by which one guest is reached; all in its runtime directory. */
 export interface SshPaths {

@@ -1,6 +1,6 @@
 import type { Config, Project } from "../config/types.ts";
 import { loadConfig } from "../config/evaluate.ts";
-import { type Acceleration, type Host } from "../host/host.ts";
+import type { Acceleration, Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";

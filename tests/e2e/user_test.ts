@@ -9,7 +9,8 @@ const asUser = ["setpriv", "--reuid", "1000", "--regid", "1000", "--init-groups"
 Deno.test("an ordinary user with sudo boots a machine whose processes are that user's", async () => {
   const env = { HOME: "/home/dev", USER: "dev", XDG_RUNTIME_DIR: "/run/user/1000" };
   await using project = await TestProject.make();
-  await run(["chown", "-R", "dev:dev", project.directory]);
+  // Without a daemon the store belongs to whoever uses it.
+  await run(["chown", "-R", "dev:dev", project.directory, "/nix"]);
   const call = (...words: string[]) => userCall(project, words, env);
   const up = await call("up", "--runner", "/lab/runner");
   assert.equal(up.code, 0, up.stderr);

@@ -32,6 +32,12 @@ if [ -d "$SOURCE/../shared" ]; then
   mount --bind "$SOURCE/../shared" "$root/shared"
 fi
 
+cat >"$root/usr/local/bin/nixbox" <<'LAUNCHER'
+#!/bin/sh
+exec deno run --quiet --no-prompt --cached-only --allow-all /src/main.ts "$@"
+LAUNCHER
+chmod 755 "$root/usr/local/bin/nixbox"
+
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
@@ -74,7 +80,6 @@ export LANG=C.UTF-8 NIXBOX_LAB=/lab NIXBOX_SHARED=/shared DENO_DIR=/deno-cache D
 cd /src
 set +e
 if [ "$LAB_USER" = dev ]; then
-  chmod -R a+rwX /deno-cache
   setpriv --reuid 1000 --regid 1000 --init-groups \
     env HOME=/home/dev USER=dev XDG_RUNTIME_DIR=/run/user/1000 "$@"
 else

@@ -18,6 +18,7 @@ export async function enterLab(
   options: EnterOptions = {},
 ): Promise<number> {
   if (Deno.uid() !== 0) throw new Error("the lab needs root: it makes namespaces and mounts");
+  await loadDependencies();
   const root = await testRoot();
   const image = await guestImage();
   const lab = await Deno.makeTempDir({ prefix: "nixbox-lab-" });
@@ -69,6 +70,21 @@ async function enter(
     stderr: "inherit",
   }).spawn();
   return (await child.status).code;
+}
+
+/** There is no network in the lab, so what it runs is loaded here. */
+async function loadDependencies(): Promise<void> {
+  const here = new URL("../..", import.meta.url).pathname;
+  await run([
+    Deno.execPath(),
+    "install",
+    "--quiet",
+    "--frozen",
+    "--entrypoint",
+    "main.ts",
+    "mod.ts",
+    "tests/imports.ts",
+  ], { cwd: here });
 }
 
 async function denoCache(): Promise<string> {
