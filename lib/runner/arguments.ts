@@ -1,12 +1,32 @@
 import { NixboxError } from "../host/error.ts";
-import type { ShellWord } from "./lexer.ts";
+import { type ShellWord, writeWord } from "./lexer.ts";
 import { knownMicrovm, type RunnerScript } from "./script.ts";
+
+/**
+ * How many of the words after a flag are its values. A program's own rule, so that a value that looks
+ * like a flag (`-append -m`) is not taken for one.
+ */
+export type FlagGrammar = (flag: string, following: readonly ShellWord[]) => number;
+
+/** A flag's value and where it stands; it is true until words are added or taken away. */
+export interface FlagValue {
+  readonly index: number;
+  /** The value; for a word with expansions, its source. */
+  readonly value: string;
+  readonly line: number;
+}
+
+interface Flag {
+  readonly name: string;
+  readonly at: number;
+  readonly count: number;
+}
 
 /** The argv of a hypervisor while it is being changed; the script that it comes from stays as it is. */
 export class ArgumentList {
   #words: { word: ShellWord; line: number }[];
 
-  constructor(readonly script: RunnerScript) {
+  constructor(readonly script: RunnerScript, private readonly grammar: FlagGrammar) {
     this.#words = script.argv.map((word, index) => ({ word, line: script.lines[index] ?? 0 }));
   }
 
@@ -19,28 +39,16 @@ export class ArgumentList {
     };
   }
 
-  /** Every value of a flag that takes one value, in order. Words with expansions count as their source. */
+  /** Every value of a flag, in order: those of a flag that takes several, and of one that is repeated. */
   values(flag: string): readonly FlagValue[] {
-    return this.#words.flatMap(({ word, line }, index) => {
-      if (word !== flag) return [];
-      const next = this.#words[index + 1];
-      if (next === undefined) throw this.lacking(`${flag} has no value`, line);
-      return [{ index: index + 1, value: textOf(next.word), line: next.line }];
+    return this.#flags(flag).flatMap(({ at, count }) => {
+      if (count === 0) throw this.lacking(`${flag} has no value`, this.#words[at]?.line);
+      return this.#words.slice(at + 1, at + 1 + count).map(({ word, line }, offset) => ({
+        index: at + 1 + offset,
+        value: textOf(word),
+        line: line === 0 ? this.script.line : line,
+      }));
     });
-  }
-
-  /** The values of a flag that takes several: up to the next word that begins with `--`. */
-  manyValues(flag: string): readonly FlagValue[] {
-    const found: FlagValue[] = [];
-    this.#words.forEach(({ word }, index) => {
-      if (word !== flag) return;
-      for (let at = index + 1; at < this.#words.length; at++) {
-        const next = this.#words[at];
-        if (next === undefined || textOf(next.word).startsWith("--")) break;
-        found.push({ index: at, value: textOf(next.word), line: next.line });
-      }
-    });
-    return found;
   }
 
   /** The one value of a flag. @throws {NixboxError} if the runner has none. */
@@ -51,73 +59,105 @@ export class ArgumentList {
   }
 
   has(flag: string): boolean {
-    return this.#words.some(({ word }) => word === flag);
+    return this.#flags(flag).length > 0;
   }
 
-  set(value: Pick<FlagValue, "index">, word: ShellWord): void {
+  /** Puts a value in the place of one that it does not depend on. */
+  replace(value: Pick<FlagValue, "index">, text: string): void {
     const entry = this.#words[value.index];
-    if (entry !== undefined) entry.word = word;
+    if (entry !== undefined) entry.word = text;
   }
 
+  /**
+   * Puts a value in the place of one that it was made from.
+   *
+   * @throws {NixboxError} if that one is computed by the shell, so that it is not known.
+   */
+  change(value: FlagValue, text: string): void {
+    if (typeof this.#words[value.index]?.word !== "string") {
+      throw this.lacking(`${value.value} is computed by the shell`, value.line);
+    }
+    this.replace(value, text);
+  }
+
+  /** Adds words at the end, before what the shell puts there (`${runtime_args:-}`). */
   append(...words: readonly string[]): void {
-    this.#words.push(...words.map((word) => ({ word, line: 0 })));
+    const last = this.#words.findLastIndex(({ word }) =>
+      typeof word === "string" || word.isOneWord
+    );
+    this.#insert(last + 1, words);
   }
 
   /** Adds values to a flag that takes several, or the flag itself. */
-  appendMany(flag: string, values: readonly string[]): void {
+  appendValues(flag: string, values: readonly string[]): void {
     if (values.length === 0) return;
-    const last = this.manyValues(flag).at(-1);
+    const flags = this.#flags(flag);
+    const last = flags.at(-1);
     if (last === undefined) return this.append(flag, ...values);
-    const added = values.map((word) => ({ word, line: 0 }));
-    this.#words.splice(last.index + 1, 0, ...added);
+    // Where the flag is repeated for each value, its program takes one each (CH 30 to 35).
+    const words = flags.length > 1 ? values.flatMap((value) => [flag, value]) : values;
+    this.#insert(last.at + last.count + 1, words);
   }
 
-  /** Takes a flag without a value away. */
-  removeSwitch(flag: string): void {
-    this.#words = this.#words.filter(({ word }) => word !== flag);
-  }
-
-  /** Takes away the flags whose value fits. */
-  removeFlags(flag: string, fits: (value: string) => boolean): void {
-    const gone = new Set(
-      this.values(flag).filter(({ value }) => fits(value)).flatMap((
-        { index },
-      ) => [index - 1, index]),
-    );
+  /** Takes flags away whole: switches, and those with a value that fits. */
+  removeFlags(flag: string, fits: (value: string) => boolean = () => true): void {
+    const gone = new Set<number>();
+    for (const { at, count } of this.#flags(flag)) {
+      const value = this.#words[at + 1]?.word;
+      if (count > 0 && value !== undefined && !fits(textOf(value))) continue;
+      for (let index = at; index <= at + count; index++) gone.add(index);
+    }
     this.#words = this.#words.filter((_, index) => !gone.has(index));
   }
 
   /** Takes away values of a flag that takes several, and the flag with its last one. */
-  removeMany(flag: string, fits: (value: string) => boolean): void {
-    const values = this.manyValues(flag);
-    const gone = new Set(values.filter(({ value }) => fits(value)).map(({ index }) => index));
-    const isEmpty = values.every(({ index }) => gone.has(index));
-    this.#words = this.#words.filter(({ word }, index) =>
-      !gone.has(index) && !(isEmpty && word === flag)
-    );
+  removeValues(flag: string, fits: (value: string) => boolean = () => true): void {
+    const gone = new Set<number>();
+    for (const { at, count } of this.#flags(flag)) {
+      const values = this.#words.slice(at + 1, at + 1 + count).map(({ word }) => textOf(word));
+      values.forEach((value, offset) => {
+        if (fits(value)) gone.add(at + 1 + offset);
+      });
+      if (values.every(fits)) gone.add(at);
+    }
+    this.#words = this.#words.filter((_, index) => !gone.has(index));
   }
 
   /** The error of a runner that lacks what a change needs. */
-  lacking(message: string, line = this.script.lines[0] ?? 1): NixboxError {
+  lacking(message: string, line = this.script.line): NixboxError {
+    const start = this.script.argv.slice(0, 6).map(writeWord).join(" ");
     return new NixboxError(`the runner is not as nixbox needs it: ${message}`, {
       where: `${this.script.source}:${line}`,
       hint: `rebuild it with this nixbox, which is made for ${knownMicrovm}`,
-      log: [
-        `${this.script.program} ${
-          this.#words.slice(0, 6).map(({ word }) => textOf(word)).join(" ")
-        } ...`,
-      ],
+      log: [`exec ${this.script.program} ${start} ...`],
     });
   }
-}
 
-/** A flag's value and where it stands; it is true until words are added or taken away. */
-export interface FlagValue {
-  readonly index: number;
-  readonly value: string;
-  readonly line: number;
+  #flags(name: string): Flag[] {
+    const words = this.#words.map(({ word }) => word);
+    const found: Flag[] = [];
+    let at = 0;
+    while (at < words.length) {
+      const word = words[at];
+      const isFlag = typeof word === "string" && word.startsWith("-");
+      const count = isFlag ? this.grammar(word, words.slice(at + 1)) : 0;
+      if (word === name) found.push({ name, at, count });
+      at += 1 + count;
+    }
+    return found;
+  }
+
+  #insert(at: number, words: readonly string[]): void {
+    this.#words.splice(at, 0, ...words.map((word) => ({ word, line: 0 })));
+  }
 }
 
 export function textOf(word: ShellWord): string {
   return typeof word === "string" ? word : word.shell;
+}
+
+/** Whether a word can be a flag's value: one word, and no flag itself. */
+export function canBeValue(word: ShellWord | undefined, flagPrefix: string): boolean {
+  if (word === undefined) return false;
+  return typeof word === "string" ? !word.startsWith(flagPrefix) : word.isOneWord;
 }

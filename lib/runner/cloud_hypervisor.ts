@@ -1,31 +1,41 @@
-import { ArgumentList } from "./arguments.ts";
+import { ArgumentList, canBeValue } from "./arguments.ts";
+import { withKernelParams } from "./kernel_params.ts";
 import {
   cloudHypervisorSyntax as syntax,
+  isOn,
+  namedValues,
   type Option,
   optionValue,
   parseOptions,
   sizeMB,
   withOption,
-  withoutOption,
   writeOptions,
 } from "./options.ts";
 import type { RunnerScript } from "./script.ts";
 import type { RunnerChanges, RunnerDisk, RunnerNetwork, RunnerShare, RunnerView } from "./types.ts";
 
-/** Flags as microvm.nix's lib/runners/cloud-hypervisor.nix writes them; lists follow one flag. */
 const parse = (text: string) => parseOptions(text, syntax);
 const write = (options: readonly Option[]) => writeOptions(options, syntax);
 
+/** Flags as microvm.nix's lib/runners/cloud-hypervisor.nix writes them; lists follow one flag. */
+function argumentsOf(script: RunnerScript): ArgumentList {
+  return new ArgumentList(script, (_, following) => {
+    const end = following.findIndex((word) => !canBeValue(word, "--"));
+    return end < 0 ? following.length : end;
+  });
+}
+
+/** @throws {NixboxError} with the line if the runner lacks what every machine has. */
 export function readCloudHypervisor(script: RunnerScript): Omit<RunnerView, "hypervisor"> {
-  const list = new ArgumentList(script);
+  const list = argumentsOf(script);
   const cid = optionValue(parse(list.values("--vsock")[0]?.value ?? ""), "cid");
   const socket = list.values("--api-socket")[0]?.value;
   return {
     cpus: readCpus(list),
     memoryMB: readMemory(list),
-    disks: list.manyValues("--disk").map(({ value }) => readDisk(parse(value))),
-    shares: list.manyValues("--fs").map(({ value }) => readShare(parse(value))),
-    networks: list.manyValues("--net").map(({ value }) => readNetwork(parse(value))),
+    disks: list.values("--disk").map(({ value }) => readDisk(parse(value))),
+    shares: list.values("--fs").map(({ value }) => readShare(parse(value))),
+    networks: list.values("--net").map(({ value }) => readNetwork(parse(value))),
     kernel: list.require("--kernel", "start the guest").value,
     initrd: list.values("--initramfs")[0]?.value,
     cmdline: list.values("--cmdline")[0]?.value ?? "",
@@ -49,48 +59,39 @@ function readMemory(list: ArgumentList): number {
 }
 
 function readDisk(options: readonly Option[]): RunnerDisk {
-  const id = optionValue(options, "id");
-  const serial = optionValue(options, "serial");
   return {
     path: optionValue(options, "path") ?? "",
-    readonly: /^(on|true)$/.test(optionValue(options, "readonly") ?? ""),
-    ...(id === undefined ? {} : { id }),
-    ...(serial === undefined ? {} : { serial }),
+    readonly: isOn(options, "readonly"),
+    ...namedValues(options, { id: "id", serial: "serial" }),
   };
 }
 
 function readShare(options: readonly Option[]): RunnerShare {
-  const id = optionValue(options, "id");
-  const socket = optionValue(options, "socket");
   return {
     tag: optionValue(options, "tag") ?? "",
-    ...(socket === undefined ? {} : { socket }),
-    ...(id === undefined ? {} : { id }),
+    ...namedValues(options, { socket: "socket", id: "id" }),
   };
 }
 
 function readNetwork(options: readonly Option[]): RunnerNetwork {
-  const tap = optionValue(options, "tap");
-  const mac = optionValue(options, "mac");
-  return {
-    kind: tap === undefined ? "other" : "tap",
-    ...(tap === undefined ? {} : { tap }),
-    ...(mac === undefined ? {} : { mac }),
-  };
+  const named = namedValues(options, { tap: "tap", mac: "mac" });
+  return { kind: named.tap === undefined ? (options[0]?.key ?? "") : "tap", ...named };
 }
 
+/** @throws {NixboxError} with the line if the runner lacks what a change needs. */
 export function patchCloudHypervisor(script: RunnerScript, changes: RunnerChanges): RunnerScript {
-  const list = new ArgumentList(script);
+  const list = argumentsOf(script);
+  refuseOthersChanges(list, changes);
   const cpus = changes.cpus ?? readCpus(list);
   if (changes.cpus !== undefined) setCpus(list, cpus);
   if (changes.memoryMB !== undefined) setOption(list, "--memory", "size", `${changes.memoryMB}M`);
   if (changes.apiSocket !== undefined) {
     const purpose = "control the guest (microvm.socket must be set)";
-    list.set(list.require("--api-socket", purpose), changes.apiSocket);
+    list.replace(list.require("--api-socket", purpose), changes.apiSocket);
   }
   if (changes.kernelParams !== undefined && changes.kernelParams.length > 0) {
     const found = list.require("--cmdline", "add kernel parameters");
-    list.set(found, [found.value, ...changes.kernelParams].join(" "));
+    list.change(found, withKernelParams(found.value, changes.kernelParams));
   }
   if (changes.consoleLog !== undefined) setConsole(list, changes.consoleLog);
   if (changes.vsockCid !== undefined) setVsock(list, changes.vsockCid, changes.apiSocket);
@@ -101,9 +102,18 @@ export function patchCloudHypervisor(script: RunnerScript, changes: RunnerChange
   return list.toScript();
 }
 
+function refuseOthersChanges(list: ArgumentList, changes: RunnerChanges): void {
+  if (changes.acceleration === "tcg") {
+    throw list.lacking("cloud-hypervisor runs with KVM only; emulation needs a runner for QEMU");
+  }
+  if ((changes.vsockPorts ?? []).length > 0) {
+    throw list.lacking("cloud-hypervisor has one socket for all vsock ports, not one for each");
+  }
+}
+
 function setOption(list: ArgumentList, flag: string, key: string, value: string): void {
   const found = list.require(flag, `set ${key}`);
-  list.set(found, write(withOption(parse(found.value), key, value)));
+  list.change(found, write(withOption(parse(found.value), key, value)));
 }
 
 /**
@@ -112,48 +122,56 @@ function setOption(list: ArgumentList, flag: string, key: string, value: string)
  */
 function setCpus(list: ArgumentList, cpus: number): void {
   setOption(list, "--cpus", "boot", `${cpus}`);
-  const found = list.require("--cpus", "set the number of vCPUs");
-  const max = Number(optionValue(parse(found.value), "max") ?? cpus);
-  if (max < cpus) setOption(list, "--cpus", "max", `${cpus}`);
+  const max = optionValue(parse(list.require("--cpus", "set the vCPUs").value), "max");
+  if (Number(max ?? cpus) < cpus) setOption(list, "--cpus", "max", `${cpus}`);
   for (const flag of ["--disk", "--fs"]) {
-    for (const value of list.manyValues(flag)) {
+    for (const value of list.values(flag)) {
       const options = parse(value.value);
       const queues = Number(optionValue(options, "num_queues") ?? 1);
-      if (queues > cpus) list.set(value, write(withOption(options, "num_queues", `${cpus}`)));
+      if (queues > cpus) list.change(value, write(withOption(options, "num_queues", `${cpus}`)));
     }
   }
-  for (const value of list.manyValues("--net")) {
-    list.set(value, write(withOption(parse(value.value), "num_queues", `${2 * cpus}`)));
+  for (const value of list.values("--net")) {
+    const options = parse(value.value);
+    const queues = Number(optionValue(options, "num_queues") ?? 2);
+    const isTap = optionValue(options, "tap") !== undefined;
+    const wanted = isTap ? 2 * cpus : Math.min(queues, 2 * cpus);
+    if (queues !== wanted) {
+      list.change(value, write(withOption(options, "num_queues", `${wanted}`)));
+    }
   }
 }
 
 function setConsole(list: ArgumentList, path: string): void {
-  list.set(list.require("--serial", "keep the console's log"), `file=${path}`);
+  const found = list.require("--serial", "keep the console's log");
+  list.replace(found, write([{ key: "file", value: path }]));
 }
 
 /** The vsock's Unix socket moves beside the control socket: a relative one would lie in the state. */
 function setVsock(list: ArgumentList, cid: number | null, apiSocket: string | undefined): void {
+  if (cid === null) return list.removeFlags("--vsock");
   const found = list.values("--vsock")[0];
-  if (cid === null) return list.removeFlags("--vsock", () => true);
-  const directory = apiSocket?.slice(0, apiSocket.lastIndexOf("/")) ?? ".";
-  const options = [{ key: "cid", value: `${cid}` }, {
-    key: "socket",
-    value: `${directory}/vsock.sock`,
-  }];
-  if (found === undefined) list.append("--vsock", write(options));
-  else list.set(found, write(options));
+  const old = parse(found?.value ?? `socket=vsock.sock`);
+  const socket = optionValue(old, "socket") ?? "vsock.sock";
+  const directory = apiSocket?.slice(0, apiSocket.lastIndexOf("/"));
+  const place = directory === undefined || socket.startsWith("/")
+    ? socket
+    : `${directory}/${socket.slice(socket.lastIndexOf("/") + 1)}`;
+  const options = write(withOption(withOption(old, "cid", `${cid}`), "socket", place));
+  if (found === undefined) list.append("--vsock", options);
+  else list.change(found, options);
 }
 
 function removeShare(list: ArgumentList, tag: string): void {
   const hasTag = (value: string) => optionValue(parse(value), "tag") === tag;
-  if (!list.manyValues("--fs").some(({ value }) => hasTag(value))) {
+  if (!list.values("--fs").some(({ value }) => hasTag(value))) {
     throw list.lacking(`it has no share "${tag}"`);
   }
-  list.removeMany("--fs", hasTag);
+  list.removeValues("--fs", hasTag);
 }
 
 function setNetworks(list: ArgumentList, networks: readonly RunnerNetwork[], cpus: number): void {
-  list.removeMany("--net", () => true);
+  list.removeValues("--net");
   const values = networks.map(({ kind, tap, mac }) => {
     if (kind !== "tap" || tap === undefined) {
       throw list.lacking(`cloud-hypervisor has no "${kind}" network`);
@@ -164,13 +182,15 @@ function setNetworks(list: ArgumentList, networks: readonly RunnerNetwork[], cpu
       { key: "tap", value: tap },
     ]);
   });
-  list.appendMany("--net", values);
+  list.appendValues("--net", values);
 }
 
 /** `image_type` is given where the runner's own disks have it: cloud-hypervisor 51 brought it. */
 function addDisks(list: ArgumentList, disks: readonly RunnerDisk[]): void {
-  const knowsImageType = list.manyValues("--disk").some(({ value }) => /image_type=/.test(value));
-  list.appendMany(
+  const knowsImageType = list.values("--disk").some(({ value }) =>
+    optionValue(parse(value), "image_type") !== undefined
+  );
+  list.appendValues(
     "--disk",
     disks.map(({ path, readonly, id, serial }) =>
       write([
@@ -184,13 +204,12 @@ function addDisks(list: ArgumentList, disks: readonly RunnerDisk[]): void {
   );
 }
 
+/** virtiofsd maps the guest's memory, so that must be shared. */
 function addShares(list: ArgumentList, shares: readonly RunnerShare[]): void {
   if (shares.length === 0) return;
   const memory = list.require("--memory", "share directories");
-  // virtiofsd maps the guest's memory; "mergeable" is for memory that nobody shares.
-  const options = withOption(withoutOption(parse(memory.value), "mergeable"), "shared", "on");
-  list.set(memory, write(options));
-  list.appendMany(
+  if (!isOn(parse(memory.value), "shared")) setOption(list, "--memory", "shared", "on");
+  list.appendValues(
     "--fs",
     shares.map(({ tag, socket, id }) => {
       if (socket === undefined) throw list.lacking(`the share "${tag}" has no virtiofsd`);

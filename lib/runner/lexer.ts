@@ -1,20 +1,22 @@
+import { ansiEscape } from "./ansi_quoting.ts";
+import { ShellSyntaxError } from "./shell_syntax_error.ts";
+
+export { ShellSyntaxError };
+
 /**
  * One word of a shell command: its text, or, where it holds an expansion whose value only the shell
  * will know, its source as it stands (`"unix:///$SOCKET_ABS"`).
  */
-export type ShellWord = string | { readonly shell: string };
+export type ShellWord = string | {
+  readonly shell: string;
+  /** Whether it is one word whatever the values are; `$x` without quotes may be none, or several. */
+  readonly isOneWord: boolean;
+};
 
 /** One simple command, with the line (from 1) on which each word begins. */
 export interface SimpleCommand {
   readonly words: readonly ShellWord[];
   readonly lines: readonly number[];
-}
-
-/** Why a text is not one simple command of the shell, and on which line (from 1). */
-export class ShellSyntaxError extends Error {
-  constructor(message: string, readonly line: number) {
-    super(message);
-  }
 }
 
 /**
@@ -29,6 +31,8 @@ export function lexSimpleCommand(text: string, firstLine = 1): SimpleCommand {
 
 const operators = new Set("|&;<>()");
 const blanks = new Set(" \t");
+/** What bash expands outside quotes beside `$`: patterns, a home directory, braces. */
+const patterns = new Set("*?[~{");
 
 class Lexer {
   #at = 0;
@@ -50,10 +54,10 @@ class Lexer {
 
   /** Moves to the next word; `false` at the end of the text. */
   #skipToWord(hasWords: boolean): boolean {
-    while (this.#at < this.text.length) {
+    while (!this.#isAtEnd()) {
       const character = this.#peek();
-      if (blanks.has(character)) this.#at++;
-      else if (character === "\\" && this.text[this.#at + 1] === "\n") this.#take(2);
+      if (blanks.has(character)) this.#take(1);
+      else if (this.#startsWith("\\\n")) this.#take(2);
       else if (character === "\n") {
         if (hasWords) return this.#requireEnd();
         this.#take(1);
@@ -66,7 +70,7 @@ class Lexer {
 
   /** A newline ends the command: only blanks and comments may follow. */
   #requireEnd(): false {
-    while (this.#at < this.text.length) {
+    while (!this.#isAtEnd()) {
       const character = this.#peek();
       if (character === "#") this.#skipComment();
       else if (character === "\n" || blanks.has(character)) this.#take(1);
@@ -76,130 +80,154 @@ class Lexer {
   }
 
   #skipComment(): void {
-    while (this.#at < this.text.length && this.#peek() !== "\n") this.#at++;
+    while (!this.#isAtEnd() && this.#peek() !== "\n") this.#take(1);
   }
 
   #word(): ShellWord {
     const start = this.#at;
     let value = "";
     let hasExpansion = false;
-    const expand = () => {
-      hasExpansion = true;
-      this.#expansion();
-    };
-    while (this.#at < this.text.length) {
+    let isOneWord = true;
+    while (!this.#isAtEnd()) {
       const character = this.#peek();
       if (blanks.has(character) || character === "\n" || operators.has(character)) break;
       if (character === "'") value += this.#singleQuoted();
-      else if (character === '"') value += this.#doubleQuoted(expand);
-      else if (character === "\\") value += this.#escaped();
-      else if (character === "$" && this.text[this.#at + 1] === "'") value += this.#ansiQuoted();
-      else if (character === "`" || (character === "$" && this.#startsExpansion())) expand();
-      else value += this.#take(1);
+      else if (character === '"' || this.#startsWith('$"')) {
+        value += this.#doubleQuoted((source) => {
+          hasExpansion = true;
+          // "$@" and "${list[@]}" are as many words as the list has.
+          if (/^\$\{?[^}]*@/.test(source)) isOneWord = false;
+        });
+      } else if (character === "\\") value += this.#escaped();
+      else if (this.#startsWith("$'")) value += this.#ansiQuoted();
+      else if (patterns.has(character) || this.#startsExpansion()) {
+        hasExpansion = true;
+        isOneWord = false;
+        if (patterns.has(character)) this.#take(1);
+        else this.#skipExpansion(false);
+      } else value += this.#take(1);
     }
-    return hasExpansion ? { shell: this.text.slice(start, this.#at) } : value;
+    return hasExpansion ? { shell: this.text.slice(start, this.#at), isOneWord } : value;
   }
 
   #escaped(): string {
-    this.#at++;
-    if (this.#at >= this.text.length) return "\\";
+    this.#take(1);
+    // A backslash that ends the text stands for itself.
+    if (this.#isAtEnd()) return "\\";
     const character = this.#take(1);
     return character === "\n" ? "" : character;
   }
 
   #singleQuoted(): string {
-    const line = this.#line;
     const end = this.text.indexOf("'", this.#at + 1);
-    if (end < 0) throw new ShellSyntaxError("a single quote is not closed", line);
+    if (end < 0) throw this.#error("a single quote is not closed");
     return this.#take(end + 1 - this.#at).slice(1, -1);
   }
 
-  #doubleQuoted(expand: () => void): string {
+  #doubleQuoted(onExpansion: (source: string) => void): string {
     const line = this.#line;
-    this.#at++;
+    this.#take(this.#peek() === "$" ? 2 : 1);
     let value = "";
-    while (this.#at < this.text.length) {
+    while (!this.#isAtEnd()) {
       const character = this.#peek();
       if (character === '"') {
-        this.#at++;
+        this.#take(1);
         return value;
       }
       if (character === "\\") {
-        const next = this.text[this.#at + 1] ?? "";
         // Inside double quotes the backslash escapes only these (POSIX 2.2.3).
-        if ('$`"\\\n'.includes(next) && next !== "") value += this.#escaped();
-        else value += this.#take(1);
-      } else if (character === "`" || (character === "$" && this.#startsExpansion())) expand();
+        const next = this.text[this.#at + 1];
+        value += next !== undefined && '$`"\\\n'.includes(next) ? this.#escaped() : this.#take(1);
+      } else if (this.#startsExpansion()) onExpansion(this.#skipExpansion(true));
       else value += this.#take(1);
     }
     throw new ShellSyntaxError("a double quote is not closed", line);
   }
 
-  /** bash's `$'...'`; only the escapes that quoting tools write. */
   #ansiQuoted(): string {
     const line = this.#line;
-    const escapes: Record<string, string> = {
-      n: "\n",
-      t: "\t",
-      r: "\r",
-      "\\": "\\",
-      "'": "'",
-      '"': '"',
-    };
-    this.#at += 2;
+    this.#take(2);
     let value = "";
-    while (this.#at < this.text.length) {
-      const character = this.#take(1);
-      if (character === "'") return value;
+    while (!this.#isAtEnd()) {
+      const character = this.#peek();
+      if (character === "'") {
+        this.#take(1);
+        return value;
+      }
       if (character !== "\\") {
-        value += character;
+        value += this.#take(1);
         continue;
       }
-      const escape = escapes[this.#peek()];
-      if (escape === undefined) throw this.#error(`unknown escape \\${this.#peek()} in $'...'`);
-      this.#at++;
-      value += escape;
+      const escape = ansiEscape(this.text.slice(this.#at));
+      if (escape === undefined) throw this.#error("an escape in $'...' that is not known");
+      this.#take(escape.length);
+      value += escape.value;
     }
     throw new ShellSyntaxError("a $' quote is not closed", line);
   }
 
   #startsExpansion(): boolean {
-    return /[A-Za-z0-9_{(@*#?$!-]/.test(this.text[this.#at + 1] ?? "");
+    if (this.#peek() === "`") return true;
+    return this.#peek() === "$" && /[A-Za-z0-9_{(@*#?$!-]/.test(this.text[this.#at + 1] ?? "");
   }
 
-  /** Moves over an expansion whose value is not known here. */
-  #expansion(): void {
+  /** Moves over an expansion whose value is not known here, and gives its source. */
+  #skipExpansion(isDoubleQuoted: boolean): string {
+    const start = this.#at;
     const line = this.#line;
     if (this.#peek() === "`") {
-      const end = this.text.indexOf("`", this.#at + 1);
-      if (end < 0) throw new ShellSyntaxError("a backquote is not closed", line);
-      this.#take(end + 1 - this.#at);
-      return;
-    }
-    const opening = this.text[this.#at + 1] ?? "";
-    if (opening !== "{" && opening !== "(") {
-      const name = /^\$(?:[A-Za-z_][A-Za-z0-9_]*|.)/.exec(this.text.slice(this.#at));
+      this.#take(1);
+      while (!this.#isAtEnd() && this.#peek() !== "`") this.#take(this.#peek() === "\\" ? 2 : 1);
+      if (this.#isAtEnd()) throw new ShellSyntaxError("a backquote is not closed", line);
+      this.#take(1);
+    } else if (this.#startsWith("${") || this.#startsWith("$(")) {
+      const closing = this.#take(2) === "${" ? "}" : ")";
+      this.#skipTo(closing, line, isDoubleQuoted);
+    } else {
+      const name = /^\$(?:[A-Za-z_][A-Za-z0-9_]*|.)/s.exec(this.text.slice(this.#at));
       this.#take(name?.[0].length ?? 1);
-      return;
     }
-    const closing = opening === "{" ? "}" : ")";
-    let depth = 0;
-    this.#at++;
-    while (this.#at < this.text.length) {
-      const character = this.#take(1);
-      if (character === opening) depth++;
-      if (character === closing && --depth === 0) return;
+    return this.text.slice(start, this.#at);
+  }
+
+  /** Moves behind the brace or parenthesis that closes an expansion; quoted ones do not count. */
+  #skipTo(closing: "}" | ")", line: number, isDoubleQuoted: boolean): void {
+    // In "${x:-it's}" the single quote is a plain character (POSIX 2.2.3).
+    const quotes = closing === ")" || !isDoubleQuoted;
+    while (!this.#isAtEnd()) {
+      const character = this.#peek();
+      if (character === closing) {
+        this.#take(1);
+        return;
+      }
+      if (character === "\\") this.#take(2);
+      else if (quotes && character === "'") this.#singleQuoted();
+      else if (quotes && this.#startsWith("$'")) this.#ansiQuoted();
+      else if (character === '"') this.#doubleQuoted(() => {});
+      else if (closing === ")" && character === "(") {
+        this.#take(1);
+        this.#skipTo(")", line, false);
+      } else if (this.#startsExpansion()) this.#skipExpansion(!quotes);
+      else this.#take(1);
     }
-    throw new ShellSyntaxError(`"$${opening}" is not closed`, line);
+    throw new ShellSyntaxError(`"$${closing === "}" ? "{" : "("}" is not closed`, line);
+  }
+
+  #isAtEnd(): boolean {
+    return this.#at >= this.text.length;
   }
 
   #peek(): string {
     return this.text[this.#at] ?? "";
   }
 
+  #startsWith(prefix: string): boolean {
+    return this.text.startsWith(prefix, this.#at);
+  }
+
   #take(count: number): string {
     const taken = this.text.slice(this.#at, this.#at + count);
-    this.#at += count;
+    this.#at += taken.length;
     for (const character of taken) if (character === "\n") this.#line++;
     return taken;
   }

@@ -1,6 +1,7 @@
 import { NixboxError } from "../host/error.ts";
 import { patchCloudHypervisor, readCloudHypervisor } from "./cloud_hypervisor.ts";
-import { patchQemu, readQemu } from "./qemu.ts";
+import { patchQemu } from "./qemu.ts";
+import { readQemu } from "./qemu_view.ts";
 import { knownMicrovm, readScript, type RunnerScript, writeScript } from "./script.ts";
 import type { HypervisorName, RunnerChanges, RunnerView } from "./types.ts";
 import { patchVfkit, readVfkit } from "./vfkit.ts";
@@ -52,14 +53,19 @@ export function patchRunner(runner: Runner, changes: RunnerChanges): Runner {
  */
 export function writeRunner(runner: Runner): string {
   const text = writeScript(runner.script);
-  const { argv, program } = readScript(text, runner.script.source);
-  const isSame = program === runner.script.program &&
-    JSON.stringify(argv) === JSON.stringify(runner.script.argv);
-  if (isSame) return text;
+  const written = readRunner(text, runner.script.source);
+  if (meaningOf(written) === meaningOf(runner)) return text;
   throw new NixboxError("the changed runner does not read as it was meant", {
     where: runner.script.source,
     hint: "this is a fault of nixbox: please report it with the output of `nixbox build --print`",
   });
+}
+
+/** Everything about a runner but where its words stand in the text. */
+function meaningOf({ script, ...view }: Runner): string {
+  const { prelude, processName, program, argv } = script;
+  const sorted = Object.entries(view).sort(([a], [b]) => a < b ? -1 : 1);
+  return JSON.stringify([prelude, processName, program, argv, sorted]);
 }
 
 function viewOf(script: RunnerScript): Runner {
@@ -77,7 +83,7 @@ function hypervisorOf(script: RunnerScript): HypervisorName {
   }
   if (name === "vfkit" || script.argv.includes("--bootloader")) return "vfkit";
   throw new NixboxError(`the runner starts ${name}, which nixbox does not drive`, {
-    where: `${script.source}:${script.lines[0] ?? 1}`,
+    where: `${script.source}:${script.line}`,
     hint: `nixbox drives cloud-hypervisor, qemu and vfkit, by the runners of ${knownMicrovm}`,
   });
 }

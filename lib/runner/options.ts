@@ -2,9 +2,11 @@
 export interface Option {
   readonly key: string;
   readonly value?: string;
+  /** How it stood in the runner; it is written so again. Absent for what nixbox made. */
+  readonly spelling?: string;
 }
 
-/** How a hypervisor writes a comma within a value of its option lists. */
+/** How a hypervisor writes the commas and quotes within its option lists. */
 export interface OptionSyntax {
   split(text: string): string[];
   escape(value: string): string;
@@ -31,7 +33,10 @@ export const qemuSyntax: OptionSyntax = {
   unescape: (value) => value.replaceAll(",,", ","),
 };
 
-/** cloud-hypervisor (option_parser): commas within double quotes or brackets do not split. */
+/**
+ * cloud-hypervisor (its option_parser crate): commas within double quotes or brackets do not split,
+ * quotes are taken off, and a doubled one within quotes stands for itself.
+ */
 export const cloudHypervisorSyntax: OptionSyntax = {
   split(text) {
     const parts = [""];
@@ -46,8 +51,10 @@ export const cloudHypervisorSyntax: OptionSyntax = {
     }
     return parts;
   },
-  escape: (value) => /[,[\]]/.test(value) ? `"${value}"` : value,
-  unescape: (value) => /^".*"$/s.test(value) ? value.slice(1, -1) : value,
+  // A value is trimmed before its quotes are taken off.
+  escape: (value) => /[,"[\]]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value,
+  unescape: (value) =>
+    value.replace(/"((?:[^"]|"")*)"/g, (_, inner) => inner.replaceAll('""', '"')),
 };
 
 /** vfkit splits at every comma; only its bootloader's cmdline may stand in double quotes. */
@@ -62,26 +69,35 @@ export const vfkitSyntax: OptionSyntax = {
     }
     return parts;
   },
-  escape: (value) => value,
-  unescape: (value) => value,
+  escape: (value) => /[, ]/.test(value) ? `"${value}"` : value,
+  unescape: (value) => value.replace(/^"(.*)"$/s, "$1"),
 };
 
 export function parseOptions(text: string, syntax: OptionSyntax): Option[] {
-  return syntax.split(text).map((part) => {
-    const equals = part.indexOf("=");
-    if (equals < 0) return { key: syntax.unescape(part) };
-    return { key: part.slice(0, equals), value: syntax.unescape(part.slice(equals + 1)) };
+  return syntax.split(text).map((spelling) => {
+    const equals = spelling.indexOf("=");
+    if (equals < 0) return { key: syntax.unescape(spelling), spelling };
+    const value = syntax.unescape(spelling.slice(equals + 1));
+    return { key: spelling.slice(0, equals), value, spelling };
   });
 }
 
 export function writeOptions(options: readonly Option[], syntax: OptionSyntax): string {
-  return options
-    .map(({ key, value }) => value === undefined ? key : `${key}=${syntax.escape(value)}`)
-    .join(",");
+  return options.map(({ key, value, spelling }) => {
+    if (spelling !== undefined) return spelling;
+    return value === undefined ? syntax.escape(key) : `${key}=${syntax.escape(value)}`;
+  }).join(",");
 }
 
 export function optionValue(options: readonly Option[], key: string): string | undefined {
   return options.find((option) => option.key === key)?.value;
+}
+
+/** Whether a switch is on: `readonly`, `readonly=on`, `readonly=true`. */
+export function isOn(options: readonly Option[], ...keys: readonly string[]): boolean {
+  return options.some(({ key, value }) =>
+    keys.includes(key) && /^(on|true|yes)$/i.test(value ?? "on")
+  );
 }
 
 /** Sets one option, in its place or at the end; the others stay as they are. */
@@ -92,6 +108,19 @@ export function withOption(options: readonly Option[], key: string, value: strin
 
 export function withoutOption(options: readonly Option[], ...keys: readonly string[]): Option[] {
   return options.filter((option) => !keys.includes(option.key));
+}
+
+/** `{ key: value }` without the keys whose option is absent. */
+export function namedValues<Name extends string>(
+  options: readonly Option[],
+  names: Readonly<Record<Name, string>>,
+): { [name in Name]?: string } {
+  const found: { [name in Name]?: string } = {};
+  for (const name in names) {
+    const value = optionValue(options, names[name]);
+    if (value !== undefined) found[name] = value;
+  }
+  return found;
 }
 
 /** Sizes as both hypervisors write them ("65536M", "4G", "512"; QEMU's bare number is MiB) in MiB. */

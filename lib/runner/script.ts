@@ -20,16 +20,16 @@ export interface RunnerScript {
   readonly argv: readonly ShellWord[];
   /** The script's line on which each word of `argv` stands; 0 for words that nixbox added. */
   readonly lines: readonly number[];
+  /** The last command's own line, from 1. */
+  readonly line: number;
   /** Where the script was read, for messages. */
   readonly source: string;
 }
 
-/** microvm.nix leaves room for arguments of the environment, which nixbox does not use. */
-const roomForArguments = "${runtime_args:-}";
-
 /**
  * Takes a runner script apart: its last command is `exec [-a NAME] PROGRAM ARGS...`, or the same
  * within `bash -c '...'` (vfkit with a control socket), whose own first lines then join the prelude.
+ * Words after that `'...'` are the inner shell's parameters, which the inner script does not use.
  *
  * @throws {NixboxError} with the line and the reason if it cannot be read so.
  */
@@ -38,12 +38,9 @@ export function readScript(text: string, source: string): RunnerScript {
   const script = dissect(prelude, command, source);
   const nested = nestedScript(script);
   if (nested === undefined) return script;
-  const line = script.lines[1] ?? 1;
-  const inner = findLastCommand(nested, source, line);
-  return {
-    ...dissect(`${prelude}${inner.prelude}`, inner.command, source),
-    processName: script.processName,
-  };
+  const inner = findLastCommand(nested, source, script.lines[1] ?? script.line);
+  const { processName } = script;
+  return { ...dissect(`${prelude}${inner.prelude}`, inner.command, source), processName };
 }
 
 /** The text of `bash -c TEXT`. */
@@ -62,10 +59,10 @@ function findLastCommand(
   firstLine: number,
 ): { prelude: string; command: SimpleCommand } {
   let offset = 0;
-  let reason = new ShellSyntaxError("no line begins with exec", firstLine);
+  let reason: ShellSyntaxError | undefined;
   const lines = text.split("\n");
   for (const [index, line] of lines.entries()) {
-    if (/^\s*exec\s/.test(line)) {
+    if (/^[ \t]*exec[ \t]/.test(line)) {
       try {
         const command = lexSimpleCommand(text.slice(offset), firstLine + index);
         return { prelude: text.slice(0, offset), command };
@@ -76,44 +73,63 @@ function findLastCommand(
     }
     offset += line.length + 1;
   }
-  throw new NixboxError(`the runner script does not parse: ${reason.message}`, {
-    where: `${source}:${reason.line}`,
-    hint: `nixbox reads the runners of ${knownMicrovm}; was this one changed?`,
-    log: [lines[reason.line - firstLine] ?? ""].filter((line) => line !== ""),
-  });
+  const where = reason?.line ?? firstLine + lines.length - 1;
+  const shown = lines[where - firstLine]?.trim() ?? "";
+  throw new NixboxError(
+    `the runner script does not parse: ${reason?.message ?? "its last command is not exec"}`,
+    {
+      where: `${source}:${where}`,
+      hint: `nixbox reads the runners of ${knownMicrovm}; was this one changed?`,
+      log: shown === "" ? [] : [excerpt(shown)],
+    },
+  );
+}
+
+/** A runner's last line is thousands of characters long. */
+function excerpt(line: string): string {
+  return line.length <= 240 ? line : `${line.slice(0, 240)} ...`;
 }
 
 function dissect(prelude: string, command: SimpleCommand, source: string): RunnerScript {
-  const words = [...command.words];
-  const lines = [...command.lines];
-  const drop = (count: number) => {
-    lines.splice(0, count);
-    return words.splice(0, count);
-  };
-  drop(1);
-  const processName = words[0] === "-a" ? drop(2)[1] : undefined;
-  const line = lines[0] ?? command.lines[0] ?? 1;
-  const [program] = drop(1);
-  if (typeof program !== "string") {
+  const hasName = command.words[1] === "-a";
+  const at = hasName ? 3 : 1;
+  const program = command.words[at];
+  const line = command.lines[0] ?? 1;
+  if (typeof program !== "string" || program.startsWith("-")) {
     throw new NixboxError("the runner script does not say which program it runs", {
       where: `${source}:${line}`,
       hint: `nixbox reads the runners of ${knownMicrovm}`,
+      log: [excerpt(command.words.map(writeWord).join(" "))],
     });
   }
-  const isKept = words.map((word) => typeof word === "string" || word.shell !== roomForArguments);
   return {
     prelude,
-    processName,
+    processName: hasName ? command.words[2] : undefined,
     program,
-    argv: words.filter((_, index) => isKept[index]),
-    lines: lines.filter((_, index) => isKept[index]),
+    argv: command.words.slice(at + 1),
+    lines: command.lines.slice(at + 1),
+    line,
     source,
   };
 }
 
-/** The script as text. One argument a line would be nicer to read, and one `ps` shows the same. */
+/**
+ * The script as text.
+ *
+ * @throws {NixboxError} for a word that no program can be given.
+ */
 export function writeScript(script: RunnerScript): string {
   const name = script.processName === undefined ? [] : ["-a", script.processName];
   const words = ["exec", ...name, script.program, ...script.argv];
+  for (const word of words) requireRepresentable(word, script.source);
   return `${script.prelude}${words.map(writeWord).join(" ")}\n`;
+}
+
+/** An argument ends at a NUL, and half a surrogate pair has no UTF-8. */
+function requireRepresentable(word: ShellWord, source: string): void {
+  const text = typeof word === "string" ? word : word.shell;
+  if (!text.includes("\0") && text.isWellFormed()) return;
+  throw new NixboxError(`no program can be given the argument ${JSON.stringify(text)}`, {
+    where: source,
+  });
 }

@@ -1,9 +1,13 @@
 import { ArgumentList, type FlagValue } from "./arguments.ts";
+import { withKernelParams } from "./kernel_params.ts";
+import { lexSimpleCommand } from "./lexer.ts";
 import {
+  namedValues,
   type Option,
   optionValue,
   parseOptions,
   vfkitSyntax as syntax,
+  withOption,
   writeOptions,
 } from "./options.ts";
 import type { RunnerScript } from "./script.ts";
@@ -16,86 +20,91 @@ import type {
   RunnerVsockPort,
 } from "./types.ts";
 
-/** Flags as vfkit's doc/usage.md and microvm.nix's lib/runners/vfkit.nix have them. */
 const parse = (text: string) => parseOptions(text, syntax);
 const write = (options: readonly Option[]) => writeOptions(options, syntax);
+
+/** vfkit's flags without a value (its cmd/vfkit/root.go). */
+const switches = new Set(["--gui", "--nested", "-n"]);
+
+/** Flags as vfkit's doc/usage.md and microvm.nix's lib/runners/vfkit.nix have them. */
+function argumentsOf(script: RunnerScript): ArgumentList {
+  return new ArgumentList(script, (flag, [next]) => {
+    const isAlone = next === undefined || switches.has(flag) || flag.includes("=");
+    return isAlone || (typeof next !== "string" && !next.isOneWord) ? 0 : 1;
+  });
+}
 
 interface Device extends FlagValue {
   readonly kind: string;
   readonly options: readonly Option[];
 }
 
-function devices(list: ArgumentList): Device[] {
-  return list.values("--device").map((found) => {
-    const options = parse(found.value);
-    return { ...found, kind: options[0]?.key ?? "", options };
-  });
+function devicesOf(list: ArgumentList, kind: string): Device[] {
+  return list.values("--device")
+    .map((found) => ({ ...found, options: parse(found.value) }))
+    .map((found) => ({ ...found, kind: found.options[0]?.key ?? "" }))
+    .filter((device) => device.kind === kind);
 }
 
+/** @throws {NixboxError} with the line if the runner lacks what every machine has. */
 export function readVfkit(script: RunnerScript): Omit<RunnerView, "hypervisor"> {
-  const list = new ArgumentList(script);
-  const loader = parse(list.require("--bootloader", "start the guest").value);
-  const all = devices(list);
-  const socket = readSocket(list, script);
+  const list = argumentsOf(script);
+  const loader = list.require("--bootloader", "start the guest");
+  const { kernel, initrd, cmdline } = namedValues(parse(loader.value), {
+    kernel: "kernel",
+    initrd: "initrd",
+    cmdline: "cmdline",
+  });
+  if (kernel === undefined) throw list.lacking("its --bootloader has no kernel=", loader.line);
+  const apiSocket = readSocket(list);
   return {
     cpus: readNumber(list, "--cpus"),
     memoryMB: readNumber(list, "--memory"),
-    disks: all.filter(({ kind }) => kind === "virtio-blk").map(({ options }) => readDisk(options)),
-    shares: all.filter(({ kind }) => kind === "virtio-fs").map(({ options }) => readShare(options)),
-    networks: all.filter(({ kind }) => kind === "virtio-net").map(({ options }) =>
-      readNetwork(options)
-    ),
-    vsockPorts: all.filter(({ kind }) => kind === "virtio-vsock").map(({ options }) =>
-      readPort(options)
-    ),
-    kernel: optionValue(loader, "kernel") ?? "",
-    initrd: optionValue(loader, "initrd"),
-    cmdline: (optionValue(loader, "cmdline") ?? "").replace(/^"(.*)"$/s, "$1"),
-    ...(socket === undefined ? {} : { apiSocket: socket }),
+    disks: devicesOf(list, "virtio-blk").map(({ options }) => readDisk(options)),
+    shares: devicesOf(list, "virtio-fs").map(({ options }) => readShare(options)),
+    networks: devicesOf(list, "virtio-net").map(({ options }) => readNetwork(options)),
+    vsockPorts: devicesOf(list, "virtio-vsock").map(({ options }) => readPort(options)),
+    kernel,
+    initrd,
+    cmdline: cmdline ?? "",
+    ...(apiSocket === undefined ? {} : { apiSocket }),
   };
 }
 
 function readNumber(list: ArgumentList, flag: "--cpus" | "--memory"): number {
-  const found = list.require(
-    flag,
-    flag === "--cpus" ? "set the number of vCPUs" : "set the memory",
-  );
-  const number = Number(found.value);
-  if (!Number.isInteger(number)) {
-    throw list.lacking(`${flag} ${found.value} is no number`, found.line);
-  }
-  return number;
+  const found = list.require(flag, "set it");
+  if (/^\d+$/.test(found.value)) return Number(found.value);
+  throw list.lacking(`${flag} ${found.value} is no number`, found.line);
 }
 
 /** With a socket, microvm.nix's script makes its path absolute itself: SOCKET_ABS holds it. */
-function readSocket(list: ArgumentList, script: RunnerScript): string | undefined {
+function readSocket(list: ArgumentList): string | undefined {
   const uri = list.values("--restful-uri")[0]?.value;
-  if (uri === undefined) return undefined;
-  const variable = /^SOCKET_ABS=(\S+)$/m.exec(script.prelude)?.[1];
-  if (uri.includes("$SOCKET_ABS")) return variable;
-  return uri.replace(/^unix:\/\//, "");
+  if (uri === undefined || uri === "none://") return undefined;
+  if (!uri.includes("$SOCKET_ABS")) return uri.replace(/^unix:\/\//, "");
+  const assignment = /^\s*(SOCKET_ABS=.*)$/m.exec(list.script.prelude)?.[1] ?? "";
+  const [word] = lexSimpleCommand(assignment).words;
+  return typeof word === "string" ? word.slice("SOCKET_ABS=".length) : undefined;
 }
 
 function readDisk(options: readonly Option[]): RunnerDisk {
-  const id = optionValue(options, "deviceId");
   return {
     path: optionValue(options, "path") ?? "",
     readonly: options.some(({ key }) => key === "readonly"),
     // The guest sees the id as the disk's serial: /dev/disk/by-id/virtio-ID.
-    ...(id === undefined ? {} : { id, serial: id }),
+    ...namedValues(options, { id: "deviceId", serial: "deviceId" }),
   };
 }
 
 function readShare(options: readonly Option[]): RunnerShare {
   return {
     tag: optionValue(options, "mountTag") ?? "",
-    source: optionValue(options, "sharedDir") ?? "",
+    ...namedValues(options, { source: "sharedDir" }),
   };
 }
 
 function readNetwork(options: readonly Option[]): RunnerNetwork {
-  const mac = optionValue(options, "mac");
-  return { kind: options[1]?.key ?? "", ...(mac === undefined ? {} : { mac }) };
+  return { kind: options[1]?.key ?? "", ...namedValues(options, { mac: "mac" }) };
 }
 
 function readPort(options: readonly Option[]): RunnerVsockPort {
@@ -106,13 +115,15 @@ function readPort(options: readonly Option[]): RunnerVsockPort {
   };
 }
 
+/** @throws {NixboxError} with the line if the runner lacks what a change needs. */
 export function patchVfkit(script: RunnerScript, changes: RunnerChanges): RunnerScript {
-  const list = new ArgumentList(script);
+  const list = argumentsOf(script);
+  refuseOthersChanges(list, changes);
   if (changes.cpus !== undefined) {
-    list.set(list.require("--cpus", "set the number of vCPUs"), `${changes.cpus}`);
+    list.replace(list.require("--cpus", "set the number of vCPUs"), `${changes.cpus}`);
   }
   if (changes.memoryMB !== undefined) {
-    list.set(list.require("--memory", "set the memory"), `${changes.memoryMB}`);
+    list.replace(list.require("--memory", "set the memory"), `${changes.memoryMB}`);
   }
   if (changes.apiSocket !== undefined) setSocket(list, changes.apiSocket);
   if (changes.consoleLog !== undefined) setConsole(list, changes.consoleLog);
@@ -125,51 +136,63 @@ export function patchVfkit(script: RunnerScript, changes: RunnerChanges): Runner
   return list.toScript();
 }
 
+function refuseOthersChanges(list: ArgumentList, changes: RunnerChanges): void {
+  if (changes.acceleration === "tcg") throw list.lacking("vfkit does not emulate");
+  if ((changes.hotPlugPorts ?? 0) > 0) throw list.lacking("vfkit adds nothing while a guest runs");
+  if (typeof changes.vsockCid === "number") throw list.lacking("vfkit gives its guest no CID");
+}
+
 /** vfkit takes its device strings apart at every comma and has no way to quote one. */
+function requirePlain(list: ArgumentList, what: string, value: string): string {
+  if (!/[,\s"]/.test(value)) return value;
+  throw list.lacking(`vfkit cannot take the ${what} "${value}": it has a comma, space or quote`);
+}
+
 function requirePlainPath(list: ArgumentList, path: string): string {
-  if (/[,\s"]/.test(path) || !path.startsWith("/")) {
-    throw list.lacking(
-      `vfkit cannot take the path "${path}": it must be absolute, without commas or spaces`,
-    );
-  }
-  return path;
+  if (path.startsWith("/")) return requirePlain(list, "path", path);
+  throw list.lacking(`vfkit needs absolute paths, and "${path}" is not`);
+}
+
+/** Socket paths are read as URLs: vfkit listens at the path that remains after decoding. */
+function requireUrlPath(list: ArgumentList, path: string): string {
+  if (!/[%?#]/.test(path)) return requirePlainPath(list, path);
+  throw list.lacking(`vfkit cannot take the socket path "${path}": it has one of %, ? and #`);
 }
 
 function setSocket(list: ArgumentList, path: string): void {
-  const uri = `unix://${requirePlainPath(list, path)}`;
+  const uri = `unix://${requireUrlPath(list, path)}`;
   const found = list.values("--restful-uri")[0];
   if (found === undefined) list.append("--restful-uri", uri);
-  else list.set(found, uri);
+  else list.replace(found, uri);
 }
 
 /** `stdio` makes vfkit exit where stdin is no terminal. */
 function setConsole(list: ArgumentList, path: string): void {
-  list.removeFlags("--device", (value) => value.startsWith("virtio-serial"));
+  list.removeFlags("--device", (value) => parse(value)[0]?.key === "virtio-serial");
   list.append("--device", `virtio-serial,logFilePath=${requirePlainPath(list, path)}`);
 }
 
+/** The whole command line stands in double quotes, as microvm.nix writes it. */
 function addKernelParams(list: ArgumentList, params: readonly string[]): void {
   if (params.length === 0) return;
   const found = list.require("--bootloader", "add kernel parameters");
-  const options = parse(found.value).map(({ key, value }) => {
-    if (key !== "cmdline") return value === undefined ? { key } : { key, value };
-    const cmdline = (value ?? "").replace(/^"(.*)"$/s, "$1");
-    return { key, value: `"${[cmdline, ...params].join(" ")}"` };
-  });
-  list.set(found, write(options));
+  const options = parse(found.value);
+  const cmdline = withKernelParams(optionValue(options, "cmdline") ?? "", params);
+  const spelling = `cmdline="${cmdline}"`;
+  const changed = withOption(options, "cmdline", cmdline)
+    .map((option) => option.key === "cmdline" ? { ...option, spelling } : option);
+  list.change(found, write(changed));
 }
 
 function removeShare(list: ArgumentList, tag: string): void {
-  const isShare = (value: string) =>
-    value.startsWith("virtio-fs,") && optionValue(parse(value), "mountTag") === tag;
-  if (!list.values("--device").some(({ value }) => isShare(value))) {
-    throw list.lacking(`it has no share "${tag}"`);
-  }
-  list.removeFlags("--device", isShare);
+  const share = devicesOf(list, "virtio-fs")
+    .find(({ options }) => optionValue(options, "mountTag") === tag);
+  if (share === undefined) throw list.lacking(`it has no share "${tag}"`);
+  list.removeFlags("--device", (value) => value === share.value);
 }
 
 function setNetworks(list: ArgumentList, networks: readonly RunnerNetwork[]): void {
-  list.removeFlags("--device", (value) => value.startsWith("virtio-net"));
+  list.removeFlags("--device", (value) => parse(value)[0]?.key === "virtio-net");
   for (const { kind, mac } of networks) {
     if (kind !== "nat") throw list.lacking(`vfkit has no "${kind}" network`);
     list.append("--device", `virtio-net,nat${mac === undefined ? "" : `,mac=${mac}`}`);
@@ -177,9 +200,9 @@ function setNetworks(list: ArgumentList, networks: readonly RunnerNetwork[]): vo
 }
 
 function setPorts(list: ArgumentList, ports: readonly RunnerVsockPort[]): void {
-  list.removeFlags("--device", (value) => value.startsWith("virtio-vsock"));
+  list.removeFlags("--device", (value) => parse(value)[0]?.key === "virtio-vsock");
   for (const { port, socket, direction } of ports) {
-    const path = requirePlainPath(list, socket);
+    const path = requireUrlPath(list, socket);
     list.append("--device", `virtio-vsock,port=${port},socketURL=${path},${direction}`);
   }
 }
@@ -189,7 +212,7 @@ function addDisk(list: ArgumentList, { path, readonly, id, serial }: RunnerDisk)
   const options = [
     `virtio-blk,path=${requirePlainPath(list, path)}`,
     ...(readonly ? ["readonly"] : []),
-    ...(deviceId === undefined ? [] : [`deviceId=${deviceId}`]),
+    ...(deviceId === undefined ? [] : [`deviceId=${requirePlain(list, "id", deviceId)}`]),
   ];
   list.append("--device", options.join(","));
 }
@@ -197,5 +220,6 @@ function addDisk(list: ArgumentList, { path, readonly, id, serial }: RunnerDisk)
 /** vfkit serves the directory itself, and cannot make it read-only. */
 function addShare(list: ArgumentList, { tag, source }: RunnerShare): void {
   if (source === undefined) throw list.lacking(`the share "${tag}" has no directory`);
-  list.append("--device", `virtio-fs,sharedDir=${requirePlainPath(list, source)},mountTag=${tag}`);
+  const path = requirePlainPath(list, source);
+  list.append("--device", `virtio-fs,sharedDir=${path},mountTag=${requirePlain(list, "tag", tag)}`);
 }

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { loadConfig, resolveConfig } from "../../lib/config/evaluate.ts";
+import { findProject } from "../../lib/config/find.ts";
+import type { Config } from "../../lib/config/types.ts";
+import { detectHost } from "../../lib/host/detect.ts";
+import { NixboxError } from "../../lib/host/error.ts";
+
+/** Resolves a config with the real nix; `files` lie beside it in `.nixbox`. */
+async function load(
+  text: string,
+  files: Record<string, string> = {},
+  name = `it's a "project"`,
+): Promise<Config> {
+  const parent = await Deno.makeTempDir();
+  const directory = `${parent}/${name}`;
+  try {
+    await Deno.mkdir(`${directory}/.nixbox`, { recursive: true });
+    for (const [file, content] of Object.entries({ ...files, "config.nix": text })) {
+      const path = `${directory}/.nixbox/${file}`;
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      await Deno.writeTextFile(path, content);
+    }
+    const host = await detectHost();
+    return await loadConfig(host, await findProject(host, directory));
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+}
+
+async function refusal(text: string, files: Record<string, string> = {}): Promise<string> {
+  try {
+    await load(text, files);
+  } catch (error) {
+    if (error instanceof NixboxError) return [error.message, ...error.log].join("\n");
+    throw error;
+  }
+  return assert.fail(`this config should have been refused: ${text}`);
+}
+
+const example = new URL("../../nix/example-config.nix", import.meta.url);
+
+Deno.test("the example config that init writes comes to the defaults", async () => {
+  const [shown, empty] = await Promise.all([load(await Deno.readTextFile(example)), load("{ }")]);
+  const comparable = ({ mounts: _, resources: { vcpus }, ...rest }: Config) => ({ ...rest, vcpus });
+  assert.deepEqual(comparable(shown), comparable(empty));
+});
+
+Deno.test("the example config with every line uncommented still resolves and checks", async () => {
+  const text = await Deno.readTextFile(example);
+  const uncommented = text.split("\n")
+    .map((line) => /^ {2}# .*[;{}\]]\s*(#.*)?$/.test(line) ? line.replace("# ", "") : line)
+    .join("\n");
+  const config = await load(uncommented, {
+    "my-plugin.nix": "{ }",
+    "setup.sh": "",
+    "extras.sh": "",
+  });
+  assert.equal(config.name, "my-project");
+  assert.deepEqual(config.network.domains.slice(0, 2), ["nixos.org", "github.com"]);
+  assert.equal(config.mounts.length, 2);
+});
+
+Deno.test("defaults follow from the host and the directory", async () => {
+  const config = await load("{ }", {}, "My Project_1");
+  assert.equal(config.name, "my-project-1");
+  assert.equal(config.resources.vcpus, Math.max(1, Math.floor(navigator.hardwareConcurrency / 2)));
+  assert.ok(config.resources.memoryMB >= 256);
+  assert.deepEqual(config.network, {
+    mode: "open",
+    domains: ["nixos.org"],
+    ports: [80, 443],
+    dns: [],
+  });
+  assert.equal(config.hypervisor, "auto");
+  assert.equal(config.mounts.length, 1);
+  assert.match(config.mounts[0]?.source ?? "", /\/My Project_1$/);
+  assert.equal(config.mounts[0]?.target, "~/workspace");
+});
+
+Deno.test("lists concatenate in the order defaults, plugins, config, and lose doubles", async () => {
+  const config = await load(
+    `{
+      plugins = [ ./one.nix "github" ./two ];
+      network.domains = [ "example.org" "one.org" ];
+      network.ports = [ 443 22 ];
+      nix.packages = [ "c" "a" ];
+      hooks.pre-up = [ "user" ];
+    }`,
+    {
+      "one.nix": `{
+        network.domains = [ "one.org" ];
+        nix.packages = [ "a" ];
+        hooks.pre-up = [ "one" ];
+      }`,
+      "two/default.nix": `{ user, ... }: {
+        nix.packages = [ "b" ];
+        hooks.pre-up = [ "two" "two" ];
+      }`,
+    },
+  );
+  assert.deepEqual(config.network.domains, [
+    "nixos.org",
+    "one.org",
+    "github.com",
+    "githubusercontent.com",
+    "githubassets.com",
+    "example.org",
+  ]);
+  assert.deepEqual(config.network.ports, [80, 443, 22]);
+  assert.deepEqual(config.nix.packages, ["a", "b", "c"]);
+  assert.deepEqual(config.hooks["pre-up"], ["one", "two", "two", "user"]);
+  assert.deepEqual(config.plugins.map(({ name }) => name), ["one", "github", "two"]);
+});
+
+Deno.test("sets merge deeply and of scalars the later wins", async () => {
+  const config = await load(
+    `{ plugins = [ ./p.nix ]; resources.memoryMB = 2048; name = "mine"; }`,
+    { "p.nix": `{ resources = { memoryMB = 512; vcpus = 3; }; name = "plugin"; }` },
+  );
+  assert.equal(config.resources.memoryMB, 2048);
+  assert.equal(config.resources.vcpus, 3);
+  assert.equal(config.name, "mine");
+});
+
+Deno.test("paths resolve against the file that names them, with spaces and quotes in them", async () => {
+  const config = await load(
+    `{
+      plugins = [ "./a plug'in" ];
+      scripts = [ ./own.sh { path = "sub dir/x.sh"; optional = true; } ];
+      nix.modules = [ ./m.nix ];
+      mounts = [ { source = "."; target = "~/w"; } { source = "../up"; target = "/up"; readonly = true; } ];
+    }`,
+    { "a plug'in/default.nix": `{ scripts = [ ./run.sh ]; }`, "own.sh": "", "m.nix": "{ }" },
+  );
+  const ends = (path: string | undefined, end: string) => assert.ok(path?.endsWith(end), path);
+  assert.equal(config.scripts.length, 3);
+  ends(config.scripts[0]?.path, `it's a "project"/.nixbox/a plug'in/run.sh`);
+  ends(config.scripts[1]?.path, "/.nixbox/own.sh");
+  ends(config.scripts[2]?.path, "/.nixbox/sub dir/x.sh");
+  assert.deepEqual(config.scripts.map(({ optional }) => optional), [false, false, true]);
+  ends(config.nix.modules[0], "/.nixbox/m.nix");
+  ends(config.mounts[0]?.source, `/it's a "project"`);
+  ends(config.mounts[1]?.source, "/up");
+  assert.equal(config.mounts[1]?.readonly, true);
+});
+
+const refused: readonly (readonly [string, string, RegExp, Record<string, string>?])[] = [
+  ["a syntax error is Nix's own message", "{ name = ; }", /syntax error, unexpected/],
+  ["a config that is no set", "[ ]", /is not an attribute set/],
+  ["a plugin that sets env, by name", "{ plugins = [ ./p.nix ]; }", /plugin "p" sets env/, {
+    "p.nix": '{ env.A = "x"; }',
+  }],
+  ["an unknown plugin, with the known ones", '{ plugins = [ "nope" ]; }', /"nope".*github/s],
+  [
+    "an unknown key, with the nearest",
+    "{ resource.vcpus = 2; }",
+    /resource: there is no such key; did you mean resources\?/,
+  ],
+  [
+    "an unknown key within a set",
+    "{ network.domain = [ ]; }",
+    /network\.domain: there is no such key; did you mean domains\?/,
+  ],
+  [
+    "a wrong type",
+    '{ resources.vcpus = "two"; }',
+    /resources\.vcpus is "two": must be a whole number/,
+  ],
+  [
+    "a number out of range",
+    "{ resources.vcpus = 0; }",
+    /resources\.vcpus is 0: must be from 1 to 256/,
+  ],
+  ["a bad name", '{ name = "My_Box"; }', /name is "My_Box": must be a host name/],
+  [
+    "a bad mode",
+    '{ network.mode = "closed"; }',
+    /network\.mode is "closed": must be one of open, filtered, off/,
+  ],
+  ["a bad domain", '{ network.domains = [ "a/b" ]; }', /network\.domains\[1\] is "a\/b": .*slash/],
+  ["a port out of range", "{ network.ports = [ 70000 ]; }", /network\.ports\[2\] is 70000/],
+  [
+    "a relative target",
+    '{ mounts = [ { source = "."; target = "x"; } ]; }',
+    /mounts\[0\]\.target is "x"/,
+  ],
+  [
+    "one target twice",
+    '{ mounts = [ { source = "."; target = "/x"; } { source = "."; target = "/x/"; } ]; }',
+    /mounts\[1\]\.target/,
+  ],
+  [
+    "a variable that decides what runs",
+    '{ env.LD_PRELOAD = "x"; }',
+    /env\.LD_PRELOAD: must not be set/,
+  ],
+  ["a variable's bad name", '{ env."A-B" = "x"; }', /env\.A-B: must be a variable's name/],
+];
+
+for (const [claim, text, says, files] of refused) {
+  Deno.test(`refused: ${claim}`, async () => {
+    assert.match(await refusal(text, files), says);
+  });
+}
+
+Deno.test("all problems of a config are told at once", async () => {
+  const text = await refusal('{ name = "A"; resources.vcpus = 0; network.mode = "x"; }');
+  assert.equal(text.split("\n").length, 3);
+});
+
+Deno.test("values of env are in no error", async () => {
+  const text = await refusal('{ env.PATH = "secret-value"; name = "A"; }');
+  assert.doesNotMatch(text, /secret-value/);
+});
+
+Deno.test("the resolved config is plain data", async () => {
+  const host = await detectHost();
+  const directory = await Deno.makeTempDir();
+  await Deno.mkdir(`${directory}/.nixbox`);
+  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, "{ }");
+  const resolved = await resolveConfig(host, await findProject(host, directory));
+  assert.equal(typeof resolved, "object");
+  await Deno.remove(directory, { recursive: true });
+});

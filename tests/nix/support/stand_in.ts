@@ -1,0 +1,37 @@
+import { run } from "../../../lib/host/process.ts";
+
+/** Features that nixbox itself asks for on the command line. */
+const features = ["--extra-experimental-features", "nix-command flakes"];
+
+/**
+ * Writes a project's flake.lock that points nixbox's own inputs at the stand-ins: what the real lock
+ * does with revisions, it does with paths.
+ */
+export async function lockStandIns(configDirectory: string): Promise<void> {
+  const root = new URL("../stand_in/", import.meta.url).pathname;
+  const parent = await Deno.makeTempDir({ prefix: "nixbox-stand-in-" });
+  const locked = async (name: string) => {
+    // A copy: the tree under test may be on a file system that nix cannot hash in place.
+    const path = `${parent}/${name}`;
+    await run(["cp", "-R", `${root}${name}`, path]);
+    const { stdout } = await run(["nix", "hash", "path", ...features, path]);
+    return { type: "path", path, narHash: stdout.trim(), lastModified: 1 };
+  };
+  const lock = {
+    nodes: {
+      microvm: {
+        inputs: { nixpkgs: ["nixpkgs"] },
+        locked: await locked("microvm"),
+        original: { owner: "microvm-nix", repo: "microvm.nix", type: "github" },
+      },
+      nixpkgs: {
+        locked: await locked("nixpkgs"),
+        original: { owner: "NixOS", ref: "nixos-unstable", repo: "nixpkgs", type: "github" },
+      },
+      root: { inputs: { microvm: "microvm", nixpkgs: "nixpkgs" } },
+    },
+    root: "root",
+    version: 7,
+  };
+  await Deno.writeTextFile(`${configDirectory}/flake.lock`, JSON.stringify(lock));
+}
