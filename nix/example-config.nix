@@ -1,5 +1,7 @@
 # nixbox's config for this project. Everything is optional; what is commented out shows the default
 # or an example. `nixbox config` prints what it comes to.
+#
+# Lists add to the defaults and to what plugins bring; of single values, the one here wins.
 {
   # name = "my-project";                  # default: the directory's name
 
@@ -7,14 +9,13 @@
 
   # resources = {
   #   vcpus = 4;                          # default: half of the host's
-  #   memoryMB = 8192;                    # default: half of the host's
+  #   memoryMB = 8192;                    # default: half of the host's, at least 4096
   #   diskGB = 20;
   # };
 
   # hypervisor = "auto";                  # or "cloud-hypervisor", "qemu", "vfkit"
 
-  # The guest sees .nixbox empty wherever it is shared.
-  # mounts = [
+  # mounts = [                            # .nixbox is empty in the guest wherever it is shared
   #   { source = "."; target = "~/workspace"; }
   #   { source = "/usr/share/dict"; target = "/mnt/dict"; readonly = true; }
   # ];
@@ -23,6 +24,7 @@
   #   mode = "open";                      # or "filtered", "off"
   #   domains = [ "npmjs.org" ];          # filtered: these names and what is under them
   #   ports = [ 80 443 ];
+  #   dns = [ ];                          # resolvers instead of the host's own: [ "9.9.9.9" ]
   # };
 
   # nix = {
@@ -31,17 +33,15 @@
   #   modules = [ ];                      # NixOS modules: [ ./guest.nix ]
   # };
 
-  # Secrets may stand here: values never reach the Nix store, a log or another program's arguments.
-  # env = {
+  # env = {                               # values stay out of the Nix store, logs and arguments
   #   EDITOR = "vim";
   #   API_TOKEN = builtins.getEnv "API_TOKEN";
   # };
 
-  # Run in the guest after boot, as its user.
-  # scripts = [ ];                        # [ ./setup.sh { path = ./extras.sh; optional = true; } ]
+  # scripts = [ ./setup.sh ];             # run in the guest after boot, as its user
+  #                                       # { path = ./x.sh; optional = true; } may fail
 
-  # Run on this host by sh.
-  # hooks = {
+  # hooks = {                             # run on this host by sh
   #   pre-up = [ "echo starting $NIXBOX_NAME" ];
   #   post-up = [ ];
   #   pre-down = [ ];

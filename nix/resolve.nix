@@ -75,7 +75,7 @@ let
       set
     else
       set
-      // (if isList (set.mounts or null) then { mounts = map (locatedMount base) set.mounts; } else { })
+      // (if isList (set.mounts or null) then { mounts = map locatedMount set.mounts; } else { })
       // (
         if isList (set.scripts or null) then { scripts = map (locatedScript base) set.scripts; } else { }
       )
@@ -86,11 +86,11 @@ let
           { }
       );
 
-  # Mounts are the project's: "." is the project's directory, the parent of .nixbox.
+  # Mounts are the project's, a plugin's too: "." is the directory that holds .nixbox.
   locatedMount =
-    base: mount:
+    mount:
     if isAttrs mount && mount ? source then
-      mount // { source = absolute (directoryOf base) mount.source; }
+      mount // { source = absolute projectDir mount.source; }
     else
       mount;
   locatedScript =
@@ -152,6 +152,7 @@ let
       };
 
   configDir = directoryOf configFile;
+  projectDir = directoryOf configDir;
   userConfig =
     let
       set = call (import (asPath configFile));
@@ -176,7 +177,7 @@ let
     hypervisor = "auto";
     mounts = [
       {
-        source = directoryOf configDir;
+        source = projectDir;
         target = "~/workspace";
       }
     ];
@@ -214,12 +215,16 @@ let
     else
       right;
 
-  # A project that names its mounts has said where its directory goes, so the default steps back.
-  base =
-    if userConfig ? mounts then defaults // { mounts = [ ]; } else defaults;
-  merged = foldl' merge base (
-    map (plugin: plugin.set) plugins ++ [ (located configDir (removeAttrs userConfig [ "plugins" ])) ]
-  );
+  userSettings = located configDir (removeAttrs userConfig [ "plugins" ]);
+
+  # The project's directory is there once: a mount of the config's own that has its source or takes
+  # its target (to make it read-only, say) stands for the default one.
+  standsFor = default: mount: mount.source or null == default.source || mount.target or null == default.target;
+  userMounts = if isList (userSettings.mounts or null) then userSettings.mounts else [ ];
+  base = defaults // {
+    mounts = filter (default: !builtins.any (standsFor default) userMounts) defaults.mounts;
+  };
+  merged = foldl' merge base (map (plugin: plugin.set) plugins ++ [ userSettings ]);
 
   deduplicate =
     set: keys:

@@ -4,6 +4,7 @@ import { NixboxError } from "../host/error.ts";
 import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
+import { nixMessage } from "../host/nix_message.ts";
 import { run } from "../host/process.ts";
 import { parseNixLog } from "./nix_log.ts";
 import { stage, type StageInput } from "./stage.ts";
@@ -117,14 +118,8 @@ async function runNix(
   throw buildError(messages, builderLines);
 }
 
-/** Colours of Nix's messages say nothing in an error. */
-// deno-lint-ignore no-control-regex -- escape sequences are control characters
-const colours = /\x1b\[[0-9;]*m/g;
-
 function buildError(messages: readonly string[], builderLines: readonly string[]): NixboxError {
-  const lines = messages.flatMap((message) => message.replace(colours, "").split("\n"))
-    .map((line) => line.replace(/^\s*error:\s*/, "").trimEnd())
-    .filter((line) => line !== "");
+  const lines = nixMessage(messages.join("\n"));
   const isFull = [...lines, ...builderLines].some((line) => /No space left on device/.test(line));
   return new NixboxError(`the build failed: ${lines[0] ?? "Nix gave no reason"}`, {
     hint: isFull

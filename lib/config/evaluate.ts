@@ -1,6 +1,7 @@
 import { assetsDirectory } from "../host/assets.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
+import { nixMessage } from "../host/nix_message.ts";
 import { CommandError, run } from "../host/process.ts";
 import { installHint } from "../host/tools.ts";
 import { configFacts } from "./facts.ts";
@@ -47,22 +48,10 @@ export async function resolveConfig(host: Host, project: Project): Promise<unkno
 
 /** Nix's own words, from its last "error:" on: what stands before is the way there. */
 function nixError(error: CommandError, configFile: string): NixboxError {
-  return new NixboxError(
-    `the config does not evaluate: ${nixMessage(error.stderr)[0] ?? messageOf(error)}`,
-    {
-      where: configFile,
-      hint: "mend the config; Nix's message is above",
-      log: nixMessage(error.stderr).slice(1),
-    },
-  );
-}
-
-/** The message of a failed Nix command: without the traces and warnings around it. */
-export function nixMessage(stderr: string): string[] {
-  const lines = stderr.split("\n").map((line) => line.trimEnd());
-  const last = lines.findLastIndex((line) => /^\s*error:/.test(line));
-  const message = last < 0 ? lines : lines.slice(last);
-  return message
-    .map((line) => line.replace(/^\s*error:\s*/, "").replace(/^ {7}/, ""))
-    .filter((line) => line !== "" && !line.startsWith("(stack trace truncated"));
+  const [first, ...others] = nixMessage(error.stderr);
+  return new NixboxError(`the config does not evaluate: ${first ?? messageOf(error)}`, {
+    where: configFile,
+    hint: "mend the config; Nix's message is above",
+    log: others,
+  });
 }

@@ -2,6 +2,7 @@ import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
 import { sha256 } from "../host/hash.ts";
 import type { Host } from "../host/host.ts";
+import { printableCommand } from "../host/process.ts";
 import type { Project } from "./types.ts";
 
 /**
@@ -53,17 +54,27 @@ async function checkedProject(host: Pick<Host, "user">, directory: string): Prom
  * the working directory, in /tmp say, could be anybody's.
  */
 async function requireTrusted(host: Pick<Host, "user">, path: string): Promise<void> {
-  const { uid, mode } = await Deno.stat(path);
-  const isWritableByAll = ((mode ?? 0) & 0o002) !== 0;
-  const isOurs = uid === host.user.uid || uid === 0 || host.user.uid === 0;
-  if (isOurs && !isWritableByAll) return;
-  throw new NixboxError(
-    isOurs ? `${path} can be written by everybody` : `${path} belongs to another user`,
-    {
+  const { uid, mode, isDirectory } = await Deno.stat(path);
+  if (!ownersToTrust(host).includes(uid ?? 0)) {
+    throw new NixboxError(`${path} belongs to another user`, {
       where: path,
-      hint: isOurs ? `chmod o-w '${path}'` : "nixbox runs only configs of your own",
-    },
-  );
+      hint: "nixbox runs only configs of your own: a config runs code on this host",
+    });
+  }
+  const isWritableByAll = ((mode ?? 0) & 0o002) !== 0;
+  // In a sticky directory, others may add files of their own but not replace ours.
+  const isSticky = isDirectory && ((mode ?? 0) & 0o1000) !== 0;
+  if (!isWritableByAll || isSticky) return;
+  throw new NixboxError(`${path} can be written by everybody`, {
+    where: path,
+    hint: printableCommand(["chmod", "o-w", path]),
+  });
+}
+
+/** Root too: who is root can do anything here anyway. Under sudo, the user who called it. */
+function ownersToTrust(host: Pick<Host, "user">): number[] {
+  const caller = host.user.uid === 0 ? Deno.env.get("SUDO_UID") : undefined;
+  return [host.user.uid, 0, ...(caller === undefined ? [] : [Number(caller)])];
 }
 
 async function realDirectory(path: string): Promise<string> {

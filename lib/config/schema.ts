@@ -95,7 +95,8 @@ export const configSchema = z.strictObject({
   mounts,
   network: z.strictObject({
     mode: z.enum(["open", "filtered", "off"]),
-    domains: z.array(domain),
+    // Names that differ only in how they were written are one.
+    domains: z.pipe(z.array(domain), z.transform((domains) => [...new Set(domains)])),
     ports: z.array(natural(1, 65535)),
     dns: z.array(ipv4),
   }),
@@ -148,21 +149,23 @@ function describe(issue: z.core.$ZodIssue, resolved: unknown): string[] {
       return `${full}: there is no such key${near === undefined ? "" : `; did you mean ${near}?`}`;
     });
   }
-  const value = valueAt(resolved, issue.path);
-  if (issue.code === "invalid_value") {
-    return [`${key} is ${shown(value)}: must be one of ${issue.values.map(String).join(", ")}`];
-  }
-  if (issue.code === "invalid_type") {
-    return [`${key} is ${shown(value)}: must be ${typeWords[issue.expected] ?? issue.expected}`];
-  }
   // Values of env are secrets: only the name is shown.
-  const isSecret = issue.path[0] === "env";
-  return [isSecret ? `${key}: ${issue.message}` : `${key} is ${shown(value)}: ${issue.message}`];
+  if (issue.path[0] === "env") return [`${key}: ${ruleOf(issue)}`];
+  return [`${key} is ${shown(valueAt(resolved, issue.path))}: ${ruleOf(issue)}`];
+}
+
+function ruleOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_value") return `must be one of ${issue.values.join(", ")}`;
+  if (issue.code === "invalid_type") {
+    return `must be ${typeWords[issue.expected] ?? issue.expected}`;
+  }
+  return issue.message;
 }
 
 const typeWords: Readonly<Record<string, string>> = {
   string: "a string",
-  number: "a number",
+  // All numbers of a config are whole.
+  number: "a whole number",
   int: "a whole number",
   boolean: "true or false",
   array: "a list",

@@ -17,7 +17,10 @@ function asked(stderr: string): boolean {
 }
 
 Deno.test("up builds with the real nix, and boots what it built", async () => {
-  await using project = await standInProject('nix.packages = [ "hello" ];', "built box");
+  await using project = await standInProject(
+    'user = "dev"; nix.packages = [ "hello" ];',
+    "built box",
+  );
   const up = await project.call(["up"]);
   assert.equal(up.code, 0, up.stderr);
   assert.match(up.stderr, /building microvm-runner/);

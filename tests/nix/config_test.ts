@@ -48,7 +48,7 @@ Deno.test("the example config that init writes comes to the defaults", async () 
 Deno.test("the example config with every line uncommented still resolves and checks", async () => {
   const text = await Deno.readTextFile(example);
   const uncommented = text.split("\n")
-    .map((line) => /^ {2}# .*[;{}\]]\s*(#.*)?$/.test(line) ? line.replace("# ", "") : line)
+    .map((line) => /^ {2}# .*[;{}[\]]\s*(#.*)?$/.test(line) ? line.replace("# ", "") : line)
     .join("\n");
   const config = await load(uncommented, {
     "my-plugin.nix": "{ }",
