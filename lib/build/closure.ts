@@ -1,60 +1,130 @@
 import { NixboxError } from "../host/error.ts";
-import { exists } from "../host/files.ts";
+import { pathLiterals } from "./path_literals.ts";
+
+/** A file or a symlink that goes into the stage, by its absolute path. */
+export interface StagedEntry {
+  readonly path: string;
+  /** Where a symlink leads, absolute; `undefined` for a file. */
+  readonly linkTarget?: string;
+}
+
+export interface ClosureLimits {
+  /** The project's `.nixbox`: its keys never go into a stage, nor does a directory that holds it. */
+  readonly configDirectory: string;
+  readonly mostFiles?: number;
+}
 
 /**
- * The files that a NixOS module needs: itself and, from there on, everything that a Nix file names
- * by a relative path. A directory counts whole. Only files of plain names are found that way; a
- * path that is computed is not, and the build then says that it is missing.
+ * The files that NixOS modules need: themselves and, from there on, what a Nix file names by a
+ * relative path. A directory counts whole. Of a path that goes on with `${...}`, the directory before
+ * that counts, unless it is the one that the file itself lies in.
  *
- * @returns Real absolute paths of files and directories, sorted.
+ * @returns Sorted by path, each once.
+ * @throws {NixboxError} if a module is missing, or a path takes in far more than a module needs.
  */
-export async function moduleClosure(modules: readonly string[]): Promise<readonly string[]> {
-  const found = new Set<string>();
-  const waiting = [...modules];
-  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    if (found.has(path)) continue;
-    if (!await exists(path)) {
-      if (!modules.includes(path)) continue;
-      throw new NixboxError(`there is no module ${path}`, {
-        where: "nix.modules",
-        hint: "mend the path",
-      });
+export async function moduleClosure(
+  modules: readonly string[],
+  limits: ClosureLimits,
+): Promise<readonly StagedEntry[]> {
+  const most = limits.mostFiles ?? 10_000;
+  const found = new Map<string, StagedEntry>();
+  const seen = new Set<string>();
+  const waiting = modules.map((path) => ({ path, namedBy: "nix.modules" }));
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const { path, namedBy } = next;
+    if (seen.has(path)) continue;
+    seen.add(path);
+    const read = await readEntry(path, namedBy, limits);
+    if (read === undefined) {
+      if (modules.includes(path)) throw missing(path);
+      continue;
     }
-    found.add(path);
-    waiting.push(...await referencesOf(path));
+    if (read.entry !== undefined) found.set(path, read.entry);
+    for (const other of read.leadsTo) waiting.push({ path: other, namedBy: path });
+    if (found.size > most) throw tooMuch(`more than ${most} files`, namedBy);
   }
-  return [...found].sort();
+  return [...found.values()].sort((a, b) => a.path < b.path ? -1 : 1);
 }
 
-async function referencesOf(path: string): Promise<string[]> {
-  const { isDirectory } = await Deno.stat(path);
-  if (isDirectory) {
-    const files: string[] = [];
-    for await (const entry of Deno.readDir(path)) {
-      if (entry.isDirectory || entry.name.endsWith(".nix")) files.push(`${path}/${entry.name}`);
+interface Read {
+  readonly entry?: StagedEntry;
+  readonly leadsTo: readonly string[];
+}
+
+async function readEntry(
+  path: string,
+  namedBy: string,
+  { configDirectory }: ClosureLimits,
+): Promise<Read | undefined> {
+  if (path === `${configDirectory}/ssh` || path.startsWith(`${configDirectory}/ssh/`)) {
+    return { leadsTo: [] };
+  }
+  const info = await lstatIfExists(path);
+  if (info === undefined) return undefined;
+  if (info.isSymlink) {
+    const linkTarget = resolvePath(directoryOf(path), await Deno.readLink(path));
+    return { entry: { path, linkTarget }, leadsTo: [linkTarget] };
+  }
+  if (info.isDirectory) {
+    if (
+      `${configDirectory}/`.startsWith(`${path === "/" ? "" : path}/`) && path !== configDirectory
+    ) {
+      throw tooMuch(`${path}, the directory that holds .nixbox`, namedBy);
     }
-    return files;
+    const leadsTo: string[] = [];
+    for await (const { name } of Deno.readDir(path)) leadsTo.push(`${path}/${name}`);
+    return { leadsTo };
   }
-  if (!path.endsWith(".nix")) return [];
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  return relativePaths(await Deno.readTextFile(path))
-    .map((relative) => normalize(`${directory}/${relative}`));
+  if (!info.isFile) return { leadsTo: [] };
+  const leadsTo = path.endsWith(".nix") ? references(path, await Deno.readTextFile(path)) : [];
+  return { entry: { path }, leadsTo };
 }
 
-/** Path literals of a Nix text that are relative ("Path" in the Nix manual's "Literals"). */
-export function relativePaths(text: string): string[] {
-  const withoutComments = text.replace(/(^|\s)#.*$/gm, "$1").replace(/\/\*.*?\*\//gs, "");
-  return [...withoutComments.matchAll(/(?<![\w./~"}-])\.\.?(?:\/[\w.+-]+)+/g)].map(([path]) =>
-    path
-  );
+/** What a Nix file names, as absolute paths. */
+function references(file: string, text: string): string[] {
+  const directory = directoryOf(file);
+  return pathLiterals(text).flatMap(({ path, isComputed }) => {
+    if (!isComputed) return [resolvePath(directory, path)];
+    const known = resolvePath(directory, path.slice(0, path.lastIndexOf("/")));
+    return `${directory}/`.startsWith(`${known}/`) ? [] : [known];
+  });
 }
 
-/** Takes "." and ".." out of an absolute path. */
-export function normalize(path: string): string {
+async function lstatIfExists(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function directoryOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+/** An absolute path without "." and "..", from one that may be relative to `directory`. */
+export function resolvePath(directory: string, path: string): string {
   const parts: string[] = [];
-  for (const part of path.split("/")) {
+  for (const part of (path.startsWith("/") ? path : `${directory}/${path}`).split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }
   return `/${parts.join("/")}`;
+}
+
+function missing(path: string): NixboxError {
+  return new NixboxError(`there is no module ${path}`, {
+    where: "nix.modules",
+    hint: "mend the path; it counts from the file that names it",
+  });
+}
+
+function tooMuch(what: string, namedBy: string): NixboxError {
+  return new NixboxError(`a module takes ${what} into the build`, {
+    where: namedBy,
+    hint: "name the files that the module needs, or put them into a directory of their own",
+  });
 }

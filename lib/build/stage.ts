@@ -1,4 +1,5 @@
 import type { Config } from "../config/types.ts";
+import { NixboxError } from "../host/error.ts";
 import { exists, fileError, readTextIfExists, removeIfExists } from "../host/files.ts";
 import type { NixSystem } from "../host/host.ts";
 import type { HypervisorName } from "../runner/types.ts";
@@ -37,6 +38,7 @@ export async function stage(directory: string, input: StageInput): Promise<strin
     await Deno.rename(unfinished, directory);
   } catch (error) {
     await removeIfExists(unfinished);
+    if (error instanceof NixboxError) throw error;
     throw fileError("the build could not be staged", error);
   }
   return await hashTree(directory, await otherInputs(input.config));
@@ -50,11 +52,22 @@ async function copyOwnFiles({ assets, configDirectory }: StageInput, to: string)
 }
 
 /** Modules keep their absolute places below `project/files`, so that relative imports hold. */
-async function copyModules({ config }: StageInput, to: string): Promise<void> {
-  await Deno.mkdir(`${to}/project/files`, { recursive: true });
-  for (const path of await moduleClosure(config.nix.modules)) {
-    await copyTree(path, `${to}/project/files${path}`);
+async function copyModules({ config, configDirectory }: StageInput, to: string): Promise<void> {
+  const files = `${to}/project/files`;
+  await Deno.mkdir(files, { recursive: true });
+  for (const { path, linkTarget } of await moduleClosure(config.nix.modules, { configDirectory })) {
+    if (linkTarget === undefined) {
+      await copyTree(path, `${files}${path}`);
+    } else {
+      await Deno.mkdir(`${files}${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.symlink(`${upToRoot(path)}${linkTarget.slice(1)}`, `${files}${path}`);
+    }
   }
+}
+
+/** "../../" for "/a/b/c": from where a staged symlink lies to where the stage has "/". */
+function upToRoot(path: string): string {
+  return "../".repeat(path.split("/").length - 2);
 }
 
 function projectJson(input: StageInput): string {

@@ -39,5 +39,13 @@ export function hostNameOf(directory: string): string {
 
 /** The host's user name, where it can be an ordinary user's in the guest. */
 export function guestUserOf(name: string): string {
-  return name !== "root" && /^[a-z_][a-z0-9_-]{0,31}$/.test(name) ? name : "nixbox";
+  return isGuestUser(name) ? name : "nixbox";
+}
+
+/** Accounts that a NixOS guest has of its own. */
+const takenNames = /^(root|nobody|sshd|messagebus|nscd|polkituser|systemd-.*|nixbld[0-9]*)$/;
+
+/** Whether an ordinary user of the guest can be called so. */
+export function isGuestUser(name: string): boolean {
+  return /^[a-z_][a-z0-9_-]{0,31}$/.test(name) && !takenNames.test(name);
 }

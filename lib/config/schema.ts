@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
 import { parseDomain } from "./domain.ts";
+import { isGuestUser } from "./facts.ts";
 import { problemWithVariable } from "./variables.ts";
 import { nearest } from "./nearest.ts";
 import type { Config } from "./types.ts";
@@ -115,10 +116,7 @@ export const configSchema = z.strictObject({
   }),
   plugins: z.array(z.strictObject({ name: z.string(), path })),
   user: z.string().check(
-    rule(
-      (name) => /^[a-z_][a-z0-9_-]{0,31}$/.test(name) && name !== "root",
-      "must be a login name of the guest, not root: a-z, 0-9, _ and -",
-    ),
+    rule(isGuestUser, "must be a login name that a NixOS guest leaves free: a-z, 0-9, _ and -"),
   ),
 });
 

@@ -237,6 +237,7 @@ function rootCommands(
     ["tee", "/proc/sys/net/ipv4/ip_forward"],
     ["mkdir", "-p", paths.directory],
     ["tee", paths.config],
+    ["tee", paths.log],
     ["dnsmasq", `--conf-file=${paths.config}`],
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { linuxPaths, parseStat } from "../../../lib/host/linux.ts";
+import { darwinPaths } from "../../../lib/host/darwin.ts";
+
+const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };
+const env = (values: Record<string, string>) => (name: string) => values[name];
+
+Deno.test("paths follow the XDG variables where they are set", () => {
+  const paths = linuxPaths(user, env({ XDG_RUNTIME_DIR: "/run/user/1000", XDG_STATE_HOME: "/s" }));
+  assert.deepEqual(paths, {
+    state: "/s/nixbox",
+    cache: "/home/ann/.cache/nixbox",
+    runtime: "/run/user/1000/nixbox",
+    secrets: "/run/user/1000/nixbox",
+  });
+});
+
+Deno.test("without a session, sockets go to /tmp and secrets to memory", () => {
+  const paths = linuxPaths(user, env({}));
+  assert.equal(paths.runtime, "/tmp/nixbox-1000");
+  assert.equal(paths.secrets, "/dev/shm/nixbox-1000");
+  assert.equal(darwinPaths(user, env({})).runtime, "/tmp/nixbox-1000");
+});
+
+Deno.test("a process's start time is read past names with spaces and parentheses", () => {
+  const rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
+  assert.deepEqual(parseStat(`42 (a) b (c)) ${rest}`), { isZombie: false, startTicks: "777" });
+  assert.equal(parseStat(`42 (x) ${rest.replace("S", "Z")}`)?.isZombie, true);
+  assert.equal(parseStat("nonsense"), undefined);
+});

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { CommandError, lastLines, printableCommand, run } from "../../../lib/host/process.ts";
+
+Deno.test("a program's output, errors and code come back", async () => {
+  const lines: string[] = [];
+  const result = await run(["sh", "-c", "echo out; printf 'a\\nb' >&2; exit 3"], {
+    accept: [3],
+    onStderrLine: (line) => lines.push(line),
+  });
+  assert.deepEqual(result, { code: 3, stdout: "out\n", stderr: "a\nb" });
+  assert.deepEqual(lines, ["a", "b"]);
+});
+
+Deno.test("arguments and stdin reach the program as they are", async () => {
+  const words = ["a b", "$HOME", "'", "x\ny", ""];
+  const { stdout } = await run(["printf", "%s\\0", ...words]);
+  assert.deepEqual(stdout.split("\0").slice(0, -1), words);
+  assert.equal((await run(["cat"], { stdin: "é".repeat(100_000) })).stdout.length, 100_000);
+});
+
+Deno.test("a failure names the command, the code and the last words", async () => {
+  const error = await failure(["sh", "-c", "echo one >&2; echo two >&2; exit 4"]);
+  assert.equal(error.code, 4);
+  assert.match(error.message, /^sh -c '.*': exit 4$/);
+  assert.deepEqual(error.log, ["one", "two"]);
+});
+
+Deno.test("a program that is not there is told with how to get it", async () => {
+  const error = await failure(["nixbox-no-such-program"]);
+  assert.equal(error.code, undefined);
+  assert.match(error.hint ?? "", /nixbox doctor/);
+});
+
+Deno.test("a program that does not end is killed when its time is over", async () => {
+  const error = await failure(["sleep", "60"], 50);
+  assert.match(error.message, /killed/);
+});
+
+Deno.test("a background child that keeps the output open is not waited for", async () => {
+  const { stdout } = await run(["sh", "-c", "echo out; sleep 60 & echo $!"]);
+  const [out, pid] = stdout.trim().split("\n");
+  assert.equal(out, "out");
+  Deno.kill(Number(pid), "SIGKILL");
+});
+
+async function failure(argv: string[], timeoutMs?: number): Promise<CommandError> {
+  try {
+    await run(argv, timeoutMs === undefined ? {} : { timeoutMs });
+  } catch (error) {
+    if (error instanceof CommandError) return error;
+    throw error;
+  }
+  return assert.fail("the program should have failed");
+}
+
+Deno.test("a command is printed as a person would type it", () => {
+  assert.equal(printableCommand(["ip", "a b", "it's", ""]), "ip 'a b' 'it'\\''s' ''");
+});
+
+Deno.test("last lines leave out what says nothing", () => {
+  assert.deepEqual(lastLines("a\n\nb  \nc\n\n", 2), ["b", "c"]);
+});

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { Operation } from "../../../lib/lifecycle/operation.ts";
+import { guestDirectory } from "../../../lib/lifecycle/session.ts";
+import { act, type Step } from "../../../lib/lifecycle/steps.ts";
+import { exampleRecord } from "../support/record.ts";
+
+function recorder(names: readonly string[], failing?: string) {
+  const done: string[] = [];
+  const steps: Step[] = names.map((name) => ({
+    name,
+    run: () => {
+      done.push(name);
+      return name === failing ? Promise.reject(new Error(`${name} failed`)) : Promise.resolve();
+    },
+    undo: () => {
+      done.push(`undo ${name}`);
+      return Promise.resolve();
+    },
+  }));
+  return { done, steps };
+}
+
+const live = new AbortController().signal;
+
+Deno.test("steps run in order, and nothing is undone when all went well", async () => {
+  const { done, steps } = recorder(["a", "b"]);
+  await act(steps, () => {}, live);
+  assert.deepEqual(done, ["a", "b"]);
+});
+
+Deno.test("a failing step undoes itself and all before it, in reverse order", async () => {
+  const { done, steps } = recorder(["a", "b", "c"], "b");
+  await assert.rejects(act(steps, () => {}, live), /b failed/);
+  assert.deepEqual(done, ["a", "b", "undo b", "undo a"]);
+});
+
+Deno.test("an undo that fails is told and keeps no other from being done", async () => {
+  const { done, steps } = recorder(["a", "b", "c"], "c");
+  const broken = steps.map((step) =>
+    step.name === "b" ? { ...step, undo: () => Promise.reject(new Error("stuck")) } : step
+  );
+  const warnings: string[] = [];
+  await assert.rejects(act(broken, (event) => {
+    if (event.kind === "warning") warnings.push(event.message);
+  }, live));
+  assert.deepEqual(done, ["a", "b", "c", "undo c", "undo a"]);
+  assert.deepEqual(warnings, ['could not undo "b": stuck']);
+});
+
+Deno.test("an abort between two steps, and a failing finish, undo everything", async () => {
+  const controller = new AbortController();
+  const { done, steps } = recorder(["a", "b"]);
+  const aborting = { ...steps[0], run: () => Promise.resolve(controller.abort(new Error("stop"))) };
+  const first = { name: "a", undo: steps[0]?.undo ?? (() => Promise.resolve()), run: aborting.run };
+  await assert.rejects(act([first, ...steps.slice(1)], () => {}, controller.signal), /stop/);
+  assert.deepEqual(done, ["undo a"]);
+  const second = recorder(["x"]);
+  const finish = () => Promise.reject(new Error("script"));
+  await assert.rejects(act(second.steps, () => {}, live, finish), /script/);
+  assert.deepEqual(second.done, ["x", "undo x"]);
+});
+
+Deno.test("an operation gives every event, then its result, and its error to whoever awaits it", async () => {
+  const good = new Operation(async (emit) => {
+    emit({ kind: "note", message: "one" });
+    await Promise.resolve();
+    emit({ kind: "note", message: "two" });
+    return 7;
+  });
+  const messages = [];
+  for await (const event of good) messages.push(event.kind === "note" ? event.message : "");
+  assert.deepEqual(messages, ["one", "two"]);
+  assert.equal(await good, 7);
+  const bad = new Operation(() => Promise.reject(new Error("no")));
+  for await (const _ of bad) assert.fail();
+  await assert.rejects(async () => await bad, /no/);
+});
+
+Deno.test("the guest's directory follows from where the caller stands", () => {
+  const at = (directory: string) => guestDirectory(exampleRecord, { directory });
+  assert.equal(at("/home/ann/box"), "/home/dev/workspace");
+  assert.equal(at("/home/ann/box/src/a b"), "/home/dev/workspace/src/a b");
+  assert.equal(at("/home/ann/box/deep/data/x"), "/data/x");
+  assert.equal(at("/home/ann/boxes"), "/home/dev");
+  assert.equal(at("/etc"), "/home/dev");
+});

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import type { Config } from "../../../lib/config/types.ts";
+import { privilegeOf } from "../../../lib/host/privilege.ts";
+import { guestPath, makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
+import { readRunner } from "../../../lib/runner/mod.ts";
+
+const fixture = new URL("../runner/fixtures/qemu.sh", import.meta.url);
+const runner = readRunner(await Deno.readTextFile(fixture));
+
+const config: Config = {
+  name: "box",
+  resources: { vcpus: 3, memoryMB: 1500, diskGB: 20 },
+  hypervisor: "auto",
+  mounts: [
+    { source: "/home/ann/box", target: "~/workspace", readonly: false },
+    { source: "/data", target: "/mnt/data", readonly: true },
+  ],
+  network: { mode: "open", domains: [], ports: [80], dns: [] },
+  env: { TOKEN: "secret" },
+  scripts: [],
+  hooks: { "pre-up": ["a"], "post-up": [], "pre-down": ["b"], "post-down": ["c"] },
+  plugins: [],
+  nix: { packages: [], ldLibraries: [], modules: [] },
+  user: "ann",
+};
+
+const user = { name: "ann", uid: 1000, gid: 1001, home: "/home/ann" };
+const input: PlanInput = {
+  host: {
+    user,
+    paths: { state: "/s", cache: "/c", runtime: "/r", secrets: "/m" },
+    privilege: privilegeOf(user.uid),
+  },
+  hostHasIpv6: true,
+  project: {
+    id: "0123456789ab",
+    directory: "/home/ann/box",
+    configDirectory: "/home/ann/box/.nixbox",
+    configFile: "/home/ann/box/.nixbox/config.nix",
+  },
+  config,
+  state: { directory: "/s/p", record: "/s/r.json", lock: "/s/p/lock", logs: "/s/p/logs" },
+  sharedDirectory: "/run/nixbox",
+  slot: 7,
+  mac: "02:00:00:00:00:07",
+  resolvers: ["192.0.2.1"],
+  runner,
+  build: "prebuilt",
+  guest: { user: "dev", home: "/home/dev" },
+  sources: ["/home/ann/box", "/real/data"],
+  runnerShares: [],
+  isolation: "user-namespace",
+  acceleration: "emulation",
+  tools: { virtiofsd: "/usr/libexec/virtiofsd", bash: "/bin/bash" },
+  starter: { pid: 5, startTime: "b/5" },
+  now: 1_700_000_000_500,
+};
+
+Deno.test("the record names everything that will be made, before it is", () => {
+  const { record } = makePlan(input);
+  assert.deepEqual(record, {
+    version: 1,
+    id: "0123456789ab",
+    name: "box",
+    project: "/home/ann/box",
+    state: "starting",
+    startedAt: 1_700_000_000_500,
+    starter: { pid: 5, startTime: "b/5" },
+    hypervisor: "qemu",
+    acceleration: "emulation",
+    cpus: 3,
+    memoryMB: 1500,
+    build: "prebuilt",
+    runtimeDirectory: "/r/0123456789ab",
+    secretsDirectory: "/m/0123456789ab.secrets",
+    apiSocket: "/r/0123456789ab/api.sock",
+    virtiofsd: [],
+    shares: [
+      {
+        id: "share0",
+        tag: "nixbox-share0",
+        source: "/home/ann/box",
+        target: "/home/dev/workspace",
+        readonly: false,
+        socket: "/r/0123456789ab/share0.sock",
+      },
+      {
+        id: "share1",
+        tag: "nixbox-share1",
+        source: "/real/data",
+        target: "/mnt/data",
+        readonly: true,
+        socket: "/r/0123456789ab/share1.sock",
+      },
+    ],
+    network: {
+      mode: "open",
+      slot: 7,
+      tap: "nbx7",
+      table: "nixbox_s7",
+      mac: "02:00:00:00:00:07",
+      gateway: "10.201.7.1",
+      address: "10.201.7.2",
+    },
+    guest: { user: "dev", home: "/home/dev" },
+    hooks: { preDown: ["b"], postDown: ["c"] },
+  });
+});
+
+Deno.test("the runner is changed to this machine's size, tap, sockets, disk and shares", () => {
+  const view = readRunner(makePlan(input).script);
+  assert.equal(view.cpus, 3);
+  assert.equal(view.memoryMB, 1500);
+  assert.equal(view.apiSocket, "/r/0123456789ab/api.sock");
+  assert.equal(view.vsockCid, undefined);
+  assert.deepEqual(view.networks, [{ kind: "tap", tap: "nbx7", mac: "02:00:00:00:00:07" }]);
+  const disk = view.disks.find(({ serial }) => serial === "nixbox");
+  assert.deepEqual(disk, {
+    path: "/m/0123456789ab.secrets/provisioning.img",
+    readonly: true,
+    id: "provisioning",
+    serial: "nixbox",
+  });
+  assert.deepEqual(
+    view.shares.filter(({ tag }) => tag.startsWith("nixbox-")).map((
+      { id, socket },
+    ) => [id, socket]),
+    [["share0", "/r/0123456789ab/share0.sock"], ["share1", "/r/0123456789ab/share1.sock"]],
+  );
+});
+
+Deno.test("every directory is served by a virtiofsd of its own, and .nixbox is masked where it is", () => {
+  const [own, other] = makePlan(input).virtiofsd;
+  assert.ok(own?.argv.includes("/home/ann/box/.nixbox"));
+  assert.ok(own?.argv.includes("--shared-dir=/home/ann/box"));
+  assert.ok(!own?.argv.includes("--readonly"));
+  assert.ok(other?.argv.includes("--readonly"));
+  assert.ok(!other?.argv.some((word) => word.includes(".nixbox")));
+});
+
+Deno.test("a share of .nixbox itself is refused", () => {
+  const sources = ["/home/ann/box/.nixbox/ssh", "/data"];
+  assert.throws(() => makePlan({ ...input, sources }), /must not be shared/);
+});
+
+Deno.test("what a runner brings as its own share is served read-only, under its own tag", () => {
+  const store = { tag: "ro-store", source: "/nix/store" };
+  const plan = makePlan({ ...input, runnerShares: [store] });
+  assert.equal(plan.record.shares[0]?.target, undefined);
+  assert.equal(plan.record.shares[0]?.readonly, true);
+  assert.ok(plan.virtiofsd[0]?.argv.includes("--readonly"));
+  const view = readRunner(plan.script);
+  assert.equal(view.shares.filter(({ tag }) => tag === "ro-store").length, 1);
+  const tags = plan.provisioning.mounts.map(({ tag }) => tag);
+  assert.deepEqual(tags, ["nixbox-share0", "nixbox-share1"]);
+});
+
+Deno.test("the guest is told its user, name, clock, variables and mounts", () => {
+  assert.deepEqual(makePlan(input).provisioning, {
+    user: "dev",
+    hostname: "box",
+    clock: 1_700_000_000,
+    env: { TOKEN: "secret" },
+    mounts: [
+      { tag: "nixbox-share0", target: "/home/dev/workspace", readonly: false },
+      { tag: "nixbox-share1", target: "/mnt/data", readonly: true },
+    ],
+  });
+});
+
+Deno.test("secrets are in the provisioning files alone", () => {
+  const { provisioning: _, ...rest } = makePlan(input);
+  assert.doesNotMatch(JSON.stringify(rest), /secret"/);
+});
+
+Deno.test("rules, tap and dnsmasq are the slot's", () => {
+  const plan = makePlan(input);
+  assert.match(plan.firewall, /table inet nixbox_s7 \{/);
+  assert.match(plan.tap, /tuntap add dev nbx7 mode tap user 1000 multi_queue/);
+  assert.match(plan.dnsmasq.config, /listen-address=10\.201\.7\.1/);
+  assert.deepEqual(plan.directories, ["/r/0123456789ab", "/m/0123456789ab.secrets"]);
+  assert.deepEqual(plan.vmm, ["/bin/bash", "/r/0123456789ab/microvm-run"]);
+  assert.equal(plan.ssh[0], "ssh");
+});
+
+Deno.test("every command that runs as root is listed", () => {
+  const programs = makePlan(input).asRoot.map(([program]) => program);
+  assert.deepEqual(programs, ["nft", "ip", "tee", "mkdir", "tee", "tee", "dnsmasq"]);
+  const weaker = makePlan({ ...input, isolation: "root-mount-namespace" });
+  assert.equal(weaker.asRoot.filter(([program]) => program === "unshare").length, 2);
+  assert.deepEqual(weaker.virtiofsd[0]?.argv.slice(0, 3), ["sudo", "--", "unshare"]);
+});
+
+Deno.test("~ is the guest user's home", () => {
+  assert.equal(guestPath("~/a", "/home/dev"), "/home/dev/a");
+  assert.equal(guestPath("~", "/home/dev"), "/home/dev");
+  assert.equal(guestPath("/~/a", "/home/dev"), "/~/a");
+});

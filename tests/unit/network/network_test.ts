@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { macOf, slotAddresses } from "../../../lib/network/addresses.ts";
+import { dnsmasqPaths, openDnsmasqConfig } from "../../../lib/network/dnsmasq.ts";
+import { openFirewall, removeFirewall } from "../../../lib/network/firewall.ts";
+import { parseResolvConf, upstreamResolvers } from "../../../lib/network/resolvers.ts";
+import { createTapBatch } from "../../../lib/network/tap.ts";
+
+Deno.test("every slot has names and addresses of its own", () => {
+  const all = Array.from({ length: 64 }, (_, slot) => slotAddresses(slot));
+  for (const key of ["tap", "table", "gateway", "address"] as const) {
+    assert.equal(new Set(all.map((slot) => slot[key])).size, 64);
+  }
+  assert.ok(all.every(({ tap }) => tap.length <= 15));
+  for (const bad of [-1, 64, 1.5, Number.NaN]) assert.throws(() => slotAddresses(bad), RangeError);
+});
+
+Deno.test("a project's MAC is stable, unicast and locally administered", async () => {
+  const mac = await macOf("0123456789ab");
+  assert.match(mac, /^02(:[0-9a-f]{2}){5}$/);
+  assert.equal(await macOf("0123456789ab"), mac);
+  assert.notEqual(await macOf("0123456789ac"), mac);
+});
+
+Deno.test("the resolvers are the host's real ones, or the config's", async () => {
+  const files: Record<string, string> = {
+    "/run/systemd/resolve/resolv.conf": "# x\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\n",
+    "/etc/resolv.conf": "nameserver 127.0.0.53\n",
+  };
+  const read = (path: string) => Promise.resolve(files[path]);
+  assert.deepEqual(await upstreamResolvers([], read), ["192.0.2.1"]);
+  assert.deepEqual(await upstreamResolvers(["9.9.9.9"], read), ["9.9.9.9"]);
+  delete files["/run/systemd/resolve/resolv.conf"];
+  await assert.rejects(upstreamResolvers([], read), /names no DNS resolver/);
+  assert.deepEqual(parseResolvConf("nameserver 2001:db8::1\n search x\nnameserver\n"), [
+    "2001:db8::1",
+  ]);
+});
+
+Deno.test("a tap has several queues only for several vCPUs", () => {
+  const slot = slotAddresses(7);
+  const options = { uid: 1000, cpus: 1, mac: "02:00:00:00:00:07", hostHasIpv6: true };
+  const one = createTapBatch(slot, options);
+  assert.match(one, /^tuntap add dev nbx7 mode tap user 1000\n/);
+  assert.match(one, /link set dev nbx7 addrgenmode none\n/);
+  assert.match(one, /address add 10\.201\.7\.1\/30 dev nbx7\n/);
+  assert.match(one, /neighbor replace 10\.201\.7\.2 lladdr 02:00:00:00:00:07/);
+  assert.match(createTapBatch(slot, { ...options, cpus: 2 }), /user 1000 multi_queue\n/);
+  assert.doesNotMatch(createTapBatch(slot, { ...options, hostHasIpv6: false }), /addrgenmode/);
+});
+
+Deno.test("a slot's rules are one table of its own, and drop by no shared policy", () => {
+  const rules = openFirewall(slotAddresses(7));
+  assert.match(
+    rules,
+    /^add table inet nixbox_s7\ndelete table inet nixbox_s7\ntable inet nixbox_s7 \{/,
+  );
+  assert.doesNotMatch(rules, /policy drop/);
+  assert.match(rules, /oifname "nbx\*" counter reject/);
+  assert.equal(
+    removeFirewall("nixbox_s7"),
+    "add table inet nixbox_s7\ndelete table inet nixbox_s7\n",
+  );
+});
+
+Deno.test("dnsmasq serves one guest on one tap", () => {
+  const config = openDnsmasqConfig({
+    slot: slotAddresses(7),
+    paths: dnsmasqPaths("/run/nixbox", 7),
+    mac: "02:00:00:00:00:07",
+    hostname: "box",
+    resolvers: ["192.0.2.1"],
+  });
+  for (
+    const line of [
+      "interface=nbx7",
+      "except-interface=lo",
+      "bind-interfaces",
+      "no-resolv",
+      "no-hosts",
+      "server=192.0.2.1",
+      "dhcp-host=02:00:00:00:00:07,10.201.7.2,box",
+      "pid-file=/run/nixbox/vm/7/dnsmasq.pid",
+    ]
+  ) assert.ok(config.split("\n").includes(line), line);
+});

@@ -1,0 +1,51 @@
+import type { VmRecord } from "../../../lib/state/record.ts";
+
+/** A machine's record as `up` writes it. */
+export const exampleRecord: VmRecord = {
+  version: 1,
+  id: "0123456789ab",
+  name: "box",
+  project: "/home/ann/box",
+  state: "running",
+  startedAt: 1_000_000,
+  starter: { pid: 10, startTime: "b/1" },
+  hypervisor: "qemu",
+  acceleration: "emulation",
+  cpus: 2,
+  memoryMB: 1024,
+  build: "prebuilt",
+  runtimeDirectory: "/run/user/1000/nixbox/0123456789ab",
+  secretsDirectory: "/run/user/1000/nixbox/0123456789ab.secrets",
+  apiSocket: "/run/user/1000/nixbox/0123456789ab/api.sock",
+  vmm: { pid: 11, startTime: "b/2" },
+  virtiofsd: [],
+  shares: [
+    {
+      id: "share0",
+      tag: "nixbox-share0",
+      source: "/home/ann/box",
+      target: "/home/dev/workspace",
+      readonly: false,
+      socket: "/run/user/1000/nixbox/0123456789ab/share0.sock",
+    },
+    {
+      id: "share1",
+      tag: "nixbox-share1",
+      source: "/home/ann/box/deep/data",
+      target: "/data",
+      readonly: true,
+      socket: "/run/user/1000/nixbox/0123456789ab/share1.sock",
+    },
+  ],
+  network: {
+    mode: "open",
+    slot: 3,
+    tap: "nbx3",
+    table: "nixbox_s3",
+    mac: "02:00:00:00:00:03",
+    gateway: "10.201.3.1",
+    address: "10.201.3.2",
+  },
+  guest: { user: "dev", home: "/home/dev" },
+  hooks: { preDown: [], postDown: [] },
+};
