@@ -21,12 +21,36 @@ export { patchRunner, readRunner, writeRunner } from "./lib/runner/mod.ts";
 export { status } from "./lib/lifecycle/status.ts";
 export type { ErrorDetails, ExitCode } from "./lib/host/error.ts";
 export type { Emit, ProgressEvent } from "./lib/host/progress.ts";
-export type { Host } from "./lib/host/host.ts";
-export type { Config, Project } from "./lib/config/types.ts";
+export type {
+  Acceleration,
+  Host,
+  HostPaths,
+  MemoryFacts,
+  NixSystem,
+  Privilege,
+  ProcessIdentity,
+  ProcessTable,
+  UserFacts,
+} from "./lib/host/host.ts";
+export type { Config, HypervisorChoice, NetworkMode, Project } from "./lib/config/types.ts";
 export type { Runner } from "./lib/runner/mod.ts";
-export type { RunnerChanges, RunnerView } from "./lib/runner/types.ts";
+export type { RunnerScript } from "./lib/runner/script.ts";
+export type { ShellWord } from "./lib/runner/lexer.ts";
+export type {
+  HypervisorName,
+  RunnerChanges,
+  RunnerDisk,
+  RunnerNetwork,
+  RunnerShare,
+  RunnerView,
+  RunnerVsockPort,
+} from "./lib/runner/types.ts";
 export type { Plan } from "./lib/lifecycle/plan.ts";
+export type { Provisioning } from "./lib/guest/provisioning.ts";
+export type { DnsmasqPaths } from "./lib/network/dnsmasq.ts";
 export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
 export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
+export type { MachineState } from "./lib/lifecycle/machine.ts";
 export type { MachineStatus, StatusReport } from "./lib/lifecycle/status.ts";
-export type { VmRecord } from "./lib/state/record.ts";
+export type { ShareRecord, VmRecord } from "./lib/state/record.ts";
+export type { SlotPlace } from "./lib/state/slots.ts";

@@ -1,5 +1,4 @@
 import { buildCommand, proposeCompletions } from "@stricli/core";
-import { buildCommandLine } from "./application.ts";
 import type { CommandLineContext } from "./context.ts";
 
 /** "Do not complete file names": the directive that ends a proposal in the scripts' protocol. */
@@ -14,7 +13,7 @@ export const command = buildCommand<Record<never, never>, string[], CommandLineC
     },
   },
   func: async function (_flags, ...words) {
-    const app = await buildCommandLine(undefined);
+    const app = await this.wholeApplication();
     const proposals = await proposeCompletions(app, words.length === 0 ? [""] : words, this);
     for (const { completion, brief } of proposals) this.terminal.print(`${completion}\t${brief}`);
     this.terminal.print(noFileNames);

@@ -1,4 +1,4 @@
-import type { CommandContext } from "@stricli/core";
+import type { Application, CommandContext } from "@stricli/core";
 import type { Project } from "../lib/config/types.ts";
 import type { Host } from "../lib/host/host.ts";
 import type { Globals } from "./globals.ts";
@@ -10,6 +10,8 @@ export interface CommandLineContext extends CommandContext {
   readonly globals: Globals;
   /** Set by a command that ends with a code of its own, such as `run`. */
   exitCode: number;
+  /** The application with every command: for completion, which is a command itself. */
+  readonly wholeApplication: () => Promise<Application<CommandLineContext>>;
 }
 
 /** This machine and the project that the command is about. */

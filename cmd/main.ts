@@ -36,12 +36,13 @@ async function dispatch(
 ): Promise<number> {
   const [name] = rest;
   const isKnown = name !== undefined && Object.hasOwn(commands, name);
-  const app = await buildCommandLine(isKnown && name !== "complete" ? name : undefined);
+  const app = await buildCommandLine(isKnown ? name : undefined);
   const context: CommandLineContext = {
     process: { stdout: { write: terminal.write }, stderr: { write: terminal.writeError } },
     terminal,
     globals,
     exitCode: 0,
+    wholeApplication: () => buildCommandLine(undefined),
   };
   return await runCommandLine(app, rest, context);
 }

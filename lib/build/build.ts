@@ -4,9 +4,8 @@ import { NixboxError } from "../host/error.ts";
 import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
-import { nixMessage } from "../host/nix_message.ts";
 import { run } from "../host/process.ts";
-import { parseNixLog } from "./nix_log.ts";
+import { BuildReport } from "./build_report.ts";
 import { stage, type StageInput } from "./stage.ts";
 
 /** A runner that Nix built. */
@@ -30,10 +29,18 @@ export async function readLastBuild(buildDirectory: string): Promise<Built> {
 async function findLastBuild(buildDirectory: string): Promise<Built | undefined> {
   const text = await readTextIfExists(`${buildDirectory}/built.json`);
   if (text === undefined) return undefined;
-  const parsed = builtSchema.safeParse(JSON.parse(text));
+  const parsed = builtSchema.safeParse(jsonOf(text));
   // A build that the garbage collector has taken is none.
   if (!parsed.success || !await exists(parsed.data.runnerDirectory)) return undefined;
   return { ...parsed.data, isFresh: false };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export interface BuildOptions {
@@ -98,33 +105,15 @@ async function runNix(
   options: BuildOptions,
   emit: Emit,
 ): Promise<void> {
-  const messages: string[] = [];
-  const builderLines: string[] = [];
+  const report = new BuildReport();
   const { code } = await run(argv, {
     cwd: staged,
     signal: options.signal,
     accept: "any",
     onStderrLine: (line) => {
-      const event = parseNixLog(line);
-      if (event === undefined) return;
-      const tell = (text: string) => emit({ kind: "output", step: options.step, line: text });
-      if (event.kind === "build") tell(`building ${event.name}`);
-      else if (event.kind === "download") tell(`copying ${event.name}`);
-      else if (event.kind === "log") builderLines.push(event.line);
-      else if (event.level === 0) messages.push(event.text);
+      const told = report.read(line);
+      if (told !== undefined) emit({ kind: "output", step: options.step, line: told });
     },
   });
-  if (code === 0) return;
-  throw buildError(messages, builderLines);
-}
-
-function buildError(messages: readonly string[], builderLines: readonly string[]): NixboxError {
-  const lines = nixMessage(messages.join("\n"));
-  const isFull = [...lines, ...builderLines].some((line) => /No space left on device/.test(line));
-  return new NixboxError(`the build failed: ${lines[0] ?? "Nix gave no reason"}`, {
-    hint: isFull
-      ? "the disk is full: `nix store gc` frees what nothing uses"
-      : "mend what Nix names; `nixbox build -f` tries again",
-    log: [...lines.slice(1, 12), ...builderLines.slice(-12)],
-  });
+  if (code !== 0) throw report.failure();
 }

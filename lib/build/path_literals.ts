@@ -10,7 +10,7 @@ type Mode = "code" | "string" | "indented string";
 /** Tokens by the grammar of the Nix manual, "String literal", "Path literal" and "Comments". */
 const ignoredInCode =
   /#[^\n]*|\/\*[^]*?\*\/|<[\w.+-]+(?:\/[\w.+-]+)*>|~(?:\/[\w.+-]+)+|[A-Za-z][\w+.-]*:[\w%/?:@&=+$,.!~*'-]+/y;
-const pathInCode = /[\w.+-]*(?:\/[\w.+-]+)+|[\w.+-]*(?:\/[\w.+-]+)*\/(?=\$\{)/y;
+const pathInCode = /[\w.+-]*(?:\/[\w.+-]+)+(?:\/(?=\$\{))?|[\w.+-]*\/(?=\$\{)/y;
 const wordInCode = /[A-Za-z_][\w'-]*/y;
 const ignoredInString = /\\[^]|\$[^{"\\]/y;
 const ignoredInIndentedString = /'''|''\$|''\\[^]|\$[^{']/y;

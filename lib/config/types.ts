@@ -10,17 +10,22 @@ export interface Project {
   readonly configFile: string;
 }
 
+/** What a guest may reach: everything, the config's domains, or nothing. */
 export type NetworkMode = "open" | "filtered" | "off";
+/** The config's word for a hypervisor. */
 export type HypervisorChoice = "auto" | "cloud-hypervisor" | "qemu" | "vfkit";
 
 /** The resolved configuration: what nix/resolve.nix gives, checked by zod (design 3). */
 export interface Config {
+  /** Host name of the guest, and what the machine is called. */
   readonly name: string;
+  /** What the machine gets of the host; memory in MiB, disk in GiB. */
   readonly resources: {
     readonly vcpus: number;
     readonly memoryMB: number;
     readonly diskGB: number;
   };
+  /** `auto` takes the fastest that really works on this host. */
   readonly hypervisor: HypervisorChoice;
   /** `source` absolute on the host; `target` absolute, or starting with `~/`, in the guest. */
   readonly mounts: readonly {
@@ -28,6 +33,7 @@ export interface Config {
     readonly target: string;
     readonly readonly: boolean;
   }[];
+  /** What the guest may reach. */
   readonly network: {
     readonly mode: NetworkMode;
     readonly domains: readonly string[];
@@ -35,9 +41,11 @@ export interface Config {
     /** Upstream resolvers instead of the host's own. */
     readonly dns: readonly string[];
   };
+  /** Variables of the guest; values may be secrets. */
   readonly env: Readonly<Record<string, string>>;
   /** `path` absolute on the host, in order of plugins, then the user's. */
   readonly scripts: readonly { readonly path: string; readonly optional: boolean }[];
+  /** Lines of shell that run on the host. */
   readonly hooks: Readonly<
     Record<"pre-up" | "post-up" | "pre-down" | "post-down", readonly string[]>
   >;

@@ -9,11 +9,15 @@ export const provisioningDiskId = "provisioning";
 
 /** What the provisioning disk tells the guest. */
 export interface Provisioning {
+  /** The login name. */
   readonly user: string;
+  /** The host name. */
   readonly hostname: string;
   /** Seconds since 1970. */
   readonly clock: number;
+  /** Variables of the guest; values may be secrets. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where the guest mounts which share. */
   readonly mounts: readonly {
     readonly tag: string;
     readonly target: string;

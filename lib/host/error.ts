@@ -1,6 +1,7 @@
 /** How the command line ends: 1 failure, 2 wrong use, 3 no such machine is running. */
 export type ExitCode = 1 | 2 | 3;
 
+/** What an error tells beside its message. */
 export interface ErrorDetails {
   /** What of the input is wrong: a config key, a file with its line, an option. */
   readonly where?: string;
@@ -8,18 +9,26 @@ export interface ErrorDetails {
   readonly hint?: string;
   /** Last lines of the log that explains the failure, oldest first. */
   readonly log?: readonly string[];
+  /** How the command line ends. */
   readonly exitCode?: ExitCode;
+  /** What was thrown underneath. */
   readonly cause?: unknown;
 }
 
 /** The one error that nixbox throws on purpose: what happened, where, and how to mend it. */
 export class NixboxError extends Error {
+  /** Always `NixboxError` or a class below it. */
   override readonly name: string = "NixboxError";
+  /** What of the input is wrong. */
   readonly where: string | undefined;
+  /** How to mend it. */
   readonly hint: string | undefined;
+  /** Last lines of the log that explains the failure. */
   readonly log: readonly string[];
+  /** How the command line ends. */
   readonly exitCode: ExitCode;
 
+  /** Makes an error of its message and what else is known. */
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.where = details.where;

@@ -3,11 +3,13 @@ export type NixSystem = "x86_64-linux" | "aarch64-linux" | "aarch64-darwin";
 
 /** A process, told apart from a later one that got the same pid. */
 export interface ProcessIdentity {
+  /** The process id. */
   readonly pid: number;
   /** When the process started, as the OS writes it; only ever compared for equality. */
   readonly startTime: string;
 }
 
+/** What runs on this machine, as far as this user may see it. */
 export interface ProcessTable {
   /** The identity of a running pid; `undefined` if there is no such process, or it is a zombie. */
   identify(pid: number): Promise<ProcessIdentity | undefined>;
@@ -19,13 +21,19 @@ export interface ProcessTable {
   residentMB(pid: number): Promise<number>;
 }
 
+/** The user who runs nixbox. */
 export interface UserFacts {
+  /** Login name. */
   readonly name: string;
+  /** User id. */
   readonly uid: number;
+  /** Group id. */
   readonly gid: number;
+  /** Home directory. */
   readonly home: string;
 }
 
+/** Where nixbox keeps its things for one user. */
 export interface HostPaths {
   /** Records, logs and disks; survives a reboot. */
   readonly state: string;
@@ -33,10 +41,13 @@ export interface HostPaths {
   readonly runtime: string;
   /** In memory where the OS has such a place: for the provisioning disk. Mode 0700. */
   readonly secrets: string;
+  /** What can be made again. */
   readonly cache: string;
 }
 
+/** Memory in MiB. */
 export interface MemoryFacts {
+  /** All of this machine's. */
   readonly totalMB: number;
   /** What a new program could use now without swapping. */
   readonly availableMB: number;
@@ -44,6 +55,7 @@ export interface MemoryFacts {
 
 /** What is known of a hypervisor's acceleration on this machine. */
 export interface Acceleration {
+  /** Whether a guest really runs with it. */
   readonly usable: boolean;
   /** Why not, or by what: one sentence for people. */
   readonly reason: string;
@@ -60,13 +72,21 @@ export interface Privilege {
  * that nothing else asks which OS it is on, and a test can drive one OS's path on another.
  */
 export interface Host {
+  /** The operating system. */
   readonly os: "linux" | "darwin";
+  /** Nix's name of this machine's system. */
   readonly nixSystem: NixSystem;
+  /** Logical processors. */
   readonly cpus: number;
+  /** Who runs nixbox. */
   readonly user: UserFacts;
+  /** Where nixbox keeps its things for this user. */
   readonly paths: HostPaths;
+  /** What runs on this machine. */
   readonly processes: ProcessTable;
+  /** How commands run as root. */
   readonly privilege: Privilege;
+  /** What memory there is now. */
   memory(): MemoryFacts;
   /** Full path of a program by PATH and the usual system directories. */
   which(program: string): Promise<string | undefined>;

@@ -22,7 +22,9 @@ export interface Finished {
 
 /** A program ended with a code that its caller did not expect, or could not be started. */
 export class CommandError extends NixboxError {
+  /** Always `CommandError`. */
   override readonly name = "CommandError";
+  /** Makes an error of a command and how it ended. */
   constructor(
     readonly argv: readonly string[],
     /** `undefined` where the program could not be started at all. */

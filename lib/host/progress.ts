@@ -8,6 +8,7 @@ export type ProgressEvent =
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "note"; readonly message: string };
 
+/** Takes the events of long work, in order. */
 export type Emit = (event: ProgressEvent) => void;
 
 /** Runs one step and tells when it starts and how it ended. */

@@ -12,16 +12,21 @@ import { connectGuest } from "./driver.ts";
 import { runHooks } from "./hooks.ts";
 import { takeDown } from "./takedown.ts";
 
+/** How `down` stops a machine. */
 export interface DownOptions {
   /** The whole time that a graceful stop may take. */
   readonly timeoutMs?: number;
   /** Do not ask the guest, end it at once. */
   readonly force?: boolean;
+  /** Where slots are kept; for tests. */
   readonly place?: SlotPlace;
 }
 
+/** How `down` ended. */
 export interface DownResult {
+  /** Whether its hypervisor ran. */
   readonly wasUp: boolean;
+  /** The machine's name, where there was one. */
   readonly name: string | undefined;
   /** How the guest's end came about. */
   readonly stop: "graceful" | "forced" | "was dead" | "nothing to stop";

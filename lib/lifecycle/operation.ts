@@ -16,6 +16,7 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<ProgressEvent
   #wake: (() => void) | undefined;
   #isOver = false;
 
+  /** Starts the work. */
   constructor(work: (emit: Emit) => Promise<T>) {
     this.#result = work((event) => {
       this.#events.push(event);
@@ -28,6 +29,7 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<ProgressEvent
     this.#result.catch(() => {});
   }
 
+  /** Waits for the result, as any promise does. */
   then<A = T, B = never>(
     onValue?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((reason: unknown) => B | PromiseLike<B>) | null,
@@ -35,6 +37,7 @@ export class Operation<T> implements PromiseLike<T>, AsyncIterable<ProgressEvent
     return this.#result.then(onValue, onError);
   }
 
+  /** The events, from the first on, until the work is over. */
   async *[Symbol.asyncIterator](): AsyncIterator<ProgressEvent> {
     while (true) {
       const event = this.#events.shift();

@@ -51,16 +51,25 @@ export interface PlanInput {
 export interface Plan {
   /** The machine's record as it is written before the first step. */
   readonly record: VmRecord;
+  /** Made private to the user. */
   readonly directories: readonly string[];
+  /** Rules for `nft -f -`. */
   readonly firewall: string;
+  /** Lines for `ip -batch -`. */
   readonly tap: string;
+  /** Its config and where it goes. */
   readonly dnsmasq: { readonly paths: DnsmasqPaths; readonly config: string };
+  /** One for each share. */
   readonly virtiofsd: readonly { readonly id: string; readonly argv: readonly string[] }[];
+  /** What the guest is told; `env` has secrets. */
   readonly provisioning: Provisioning;
+  /** How the runner is changed for this run. */
   readonly changes: RunnerChanges;
   /** The runner with `changes` applied: a bash script. */
   readonly script: string;
+  /** The hypervisor's command. */
   readonly vmm: readonly string[];
+  /** The master connection's command. */
   readonly ssh: readonly string[];
   /** Every command that runs as root, in order. */
   readonly asRoot: readonly (readonly string[])[];

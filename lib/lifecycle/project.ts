@@ -12,6 +12,7 @@ import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
 
 /** One project on this host, and what can be done with its machine. */
 export class ProjectHandle {
+  /** Takes a host and a project on it; see {@linkcode openProject}. */
   constructor(
     readonly host: Host,
     readonly project: Project,

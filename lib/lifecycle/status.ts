@@ -5,18 +5,31 @@ import { type MachineState, machineState } from "./machine.ts";
 
 /** One machine as `status` tells it; this is also the shape of `status --json`. */
 export interface MachineStatus {
+  /** The machine's name. */
   readonly name: string;
+  /** The project's id. */
   readonly id: string;
+  /** Real path of the project's directory. */
   readonly project: string;
+  /** What it is doing. */
   readonly state: MachineState;
+  /** Since `up` began. */
   readonly uptimeSeconds: number;
+  /** Number of its network slot. */
   readonly slot: number;
+  /** The guest's IPv4 address. */
   readonly address: string;
+  /** What runs it. */
   readonly hypervisor: VmRecord["hypervisor"];
+  /** Whether the processor's virtualization is used. */
   readonly acceleration: VmRecord["acceleration"];
+  /** Its vCPUs. */
   readonly cpus: number;
+  /** Its memory, in MiB. */
   readonly memoryMB: number;
+  /** Its network mode. */
   readonly network: VmRecord["network"]["mode"];
+  /** Its shared directories. */
   readonly mounts: readonly {
     readonly source: string;
     readonly target: string;
@@ -24,7 +37,9 @@ export interface MachineStatus {
   }[];
 }
 
+/** What `status` tells. */
 export interface StatusReport {
+  /** All of this user's, by name. */
   readonly machines: readonly MachineStatus[];
   /** Records that could not be read: one sentence each. */
   readonly problems: readonly string[];

@@ -21,6 +21,7 @@ import { act } from "./steps.ts";
 import { takeDown } from "./takedown.ts";
 import { LinuxBoot } from "./up_steps.ts";
 
+/** How `up` boots a machine. */
 export interface UpOptions {
   /** A directory with `bin/microvm-run`, built elsewhere; nothing is built then. */
   readonly runner?: string;
@@ -28,6 +29,7 @@ export interface UpOptions {
   readonly noBuild?: boolean;
   /** How long the guest may take to open SSH; 90 s with hardware acceleration, 300 s without. */
   readonly timeoutMs?: number;
+  /** Aborts, and undoes what was done. */
   readonly signal?: AbortSignal;
   /** Where slots are kept; for tests. */
   readonly place?: SlotPlace;
@@ -35,6 +37,7 @@ export interface UpOptions {
 
 /** A machine that is up. */
 export interface UpResult {
+  /** What is known of the machine. */
   readonly record: VmRecord;
   /** It ran already, and nothing was done. */
   readonly wasUp: boolean;

@@ -2,10 +2,15 @@ import type { SlotAddresses } from "./addresses.ts";
 
 /** Where one slot's dnsmasq keeps its things: a directory that root owns. */
 export interface DnsmasqPaths {
+  /** Owned by root. */
   readonly directory: string;
+  /** dnsmasq's config. */
   readonly config: string;
+  /** Where dnsmasq writes its process id. */
   readonly pidFile: string;
+  /** What addresses it gave. */
   readonly leases: string;
+  /** What it was asked. */
   readonly log: string;
 }
 

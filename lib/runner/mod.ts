@@ -18,6 +18,7 @@ export type {
 
 /** A runner: what it starts, and the script that it was read from. */
 export interface Runner extends RunnerView {
+  /** The script, taken apart. */
   readonly script: RunnerScript;
 }
 

@@ -16,7 +16,9 @@ export interface RunnerScript {
   readonly prelude: string;
   /** What the process calls itself (`exec -a`), if it says. */
   readonly processName: ShellWord | undefined;
+  /** The program that the script becomes. */
   readonly program: string;
+  /** Its arguments. */
   readonly argv: readonly ShellWord[];
   /** The script's line on which each word of `argv` stands; 0 for words that nixbox added. */
   readonly lines: readonly number[];

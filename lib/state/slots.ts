@@ -19,6 +19,7 @@ const ownerSchema = z.strictObject({
 
 export type SlotOwner = z.infer<typeof ownerSchema>;
 
+/** Where the host's slots are kept. */
 export interface SlotPlace {
   /** Root-owned; holds what is shared between users. */
   readonly directory: string;
