@@ -1,6 +1,5 @@
 # Stands in for nixpkgs where that cannot be had: the few functions of its lib that nixbox's flake
-# uses, and packages that are tiny derivations. nixosSystem evaluates no modules but those that are
-# written in place; what they set under `nixbox` and `microvm` is merged.
+# uses, a small module system, and packages that are tiny derivations.
 {
   outputs =
     { self }:
@@ -10,79 +9,88 @@
         "aarch64-linux"
         "aarch64-darwin"
       ];
-      lib = rec {
-        genAttrs = names: f: builtins.listToAttrs (map (name: nameValuePair name (f name)) names);
+      modules = import ./modules.nix;
+      lib = {
+        inherit (modules)
+          mkDefault
+          mkForce
+          mkIf
+          mkMerge
+          mkOption
+          types
+          ;
+        genAttrs = names: f: builtins.listToAttrs (map (name: lib.nameValuePair name (f name)) names);
         nameValuePair = name: value: { inherit name value; };
         mapAttrs' =
           f: set: builtins.listToAttrs (map (name: f name set.${name}) (builtins.attrNames set));
         importJSON = path: builtins.fromJSON (builtins.readFile path);
-        hasSuffix =
-          suffix: text: builtins.match ".*${suffix}" text != null;
-        splitString = separator: text: builtins.filter builtins.isString (builtins.split "\\." text);
+        hasSuffix = suffix: text: builtins.match ".*${suffix}" text != null;
+        range = from: to: builtins.genList (n: from + n) (to - from + 1);
+        # Of one separator only.
+        splitString = _: text: builtins.filter builtins.isString (builtins.split "\\." text);
         attrByPath =
           path: default: set:
           if path == [ ] then
             set
           else if set ? ${builtins.head path} then
-            attrByPath (builtins.tail path) default set.${builtins.head path}
+            lib.attrByPath (builtins.tail path) default set.${builtins.head path}
           else
             default;
-        mkIf = condition: value: if condition then value else { };
-        recursiveUpdate =
-          left: right:
-          left
-          // builtins.mapAttrs (
-            name: value:
-            if builtins.isAttrs value && builtins.isAttrs (left.${name} or null) then
-              recursiveUpdate left.${name} value
-            else
-              value
-          ) right;
+        trivial.release = "26.05";
         nixosSystem =
           { system, modules }:
-          let
-            pkgs = packagesFor system;
-            called = map (
-              module:
-              if builtins.isFunction module then
-                module { inherit pkgs lib config; }
-              else if builtins.isAttrs module then
-                module
-              else
-                { }
-            ) modules;
-            base = builtins.foldl' recursiveUpdate { } called;
-            config = base // {
-              microvm = (base.microvm or { }) // {
-                declaredRunner = base.standIn.makeRunner { inherit pkgs; nixbox = base.nixbox; };
+          {
+            config = (import ./modules.nix).evalModules {
+              inherit modules;
+              args = {
+                inherit lib;
+                pkgs = packagesFor system;
               };
             };
-          in
-          {
-            inherit config;
           };
       };
-      packagesFor = system: rec {
-        run =
-          name: env: script:
-          derivation (
-            env
-            // {
-              inherit name system;
-              builder = "/bin/sh";
-              args = [
-                "-c"
-                "export PATH=/usr/bin:/bin; ${script}"
-              ];
-            }
-          );
-        runCommand = run;
-        hello = run "hello" { } "mkdir -p $out/bin; echo hello >$out/bin/hello";
-        broken = run "broken" { } "echo this builder fails on purpose; exit 1";
-      };
+      packagesFor =
+        system:
+        let
+          run =
+            name: env: script:
+            derivation (
+              env
+              // {
+                inherit name system;
+                builder = "/bin/sh";
+                args = [
+                  "-c"
+                  "export PATH=/usr/bin:/bin; ${script}"
+                ];
+              }
+            );
+          package = name: run name { } "mkdir -p $out/bin; echo ${name} >$out/bin/${name}";
+        in
+        lib.genAttrs [
+          "bash"
+          "coreutils"
+          "curl"
+          "getent"
+          "git"
+          "gnutar"
+          "hello"
+          "hostname"
+          "jq"
+          "ripgrep"
+          "sshfs"
+          "util-linux"
+          "vim"
+          "zlib"
+        ] package
+        // {
+          runCommand = run;
+          python3Packages.numpy = package "numpy";
+          broken = run "broken" { } "echo this builder fails on purpose; exit 1";
+        };
     in
     {
-      lib = lib;
+      inherit lib;
       legacyPackages = lib.genAttrs systems packagesFor;
     };
 }
