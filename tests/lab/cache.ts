@@ -1,56 +1,88 @@
-import { encodeHex } from "./hex.ts";
+import { NixboxError } from "../../lib/host/error.ts";
+import { exists, removeIfExists } from "../../lib/host/files.ts";
+import { sha256 } from "../../lib/host/hash.ts";
+import { takeLock } from "../../lib/host/lock.ts";
 
-/** Where the lab keeps what is slow to make: between runs, keyed by what defines it. */
-export function cacheDirectory(): string {
-  const home = Deno.env.get("HOME") ?? "/root";
-  return Deno.env.get("NIXBOX_LAB_CACHE") ??
-    `${Deno.env.get("XDG_CACHE_HOME") ?? `${home}/.cache`}/nixbox-lab`;
+/** Something that takes long to make and is kept between runs, in a directory of its own. */
+export interface CachedThing {
+  readonly name: string;
+  /** Everything that decides what comes out: a change here makes it anew. */
+  readonly definition: readonly string[];
+  /** Fills a directory that is empty. */
+  build(directory: string): Promise<void>;
+}
+
+/** Told one line per thing that happens. */
+export type Report = (line: string) => void;
+
+const longestBuildMs = 20 * 60 * 1000;
+const keptUnusedMs = 14 * 24 * 60 * 60 * 1000;
+
+/** `$NIXBOX_LAB_CACHE`, else `nixbox-lab` in the user's cache directory. */
+export function cacheDirectory(env: (name: string) => string | undefined): string {
+  const given = env("NIXBOX_LAB_CACHE");
+  if (given) return given;
+  const base = env("XDG_CACHE_HOME") || `${env("HOME") || "/root"}/.cache`;
+  return `${base}/nixbox-lab`;
 }
 
 /**
- * Gives the directory `NAME-KEY` of the cache, making it with `make` if it is missing. It appears
- * whole or not at all; a second maker waits for the first.
+ * Gives the directory that holds the thing, making it first if need be. A second caller waits for
+ * the first; a build that was cut short leaves nothing that could be taken for a whole one.
  */
-export async function cached(
-  name: string,
-  definition: unknown,
-  make: (directory: string) => Promise<void>,
-): Promise<string> {
-  const cache = cacheDirectory();
+export async function cached(cache: string, thing: CachedThing, report: Report): Promise<string> {
+  const key = (await sha256(JSON.stringify(thing.definition))).slice(0, 12);
+  const directory = `${cache}/${thing.name}-${key}`;
+  if (await isThere(directory)) return directory;
   await Deno.mkdir(cache, { recursive: true });
-  const directory = `${cache}/${name}-${await keyOf(definition)}`;
-  using lock = await Deno.open(`${cache}/${name}.lock`, { create: true, write: true });
-  await lock.lock(true);
-  if (await isDirectory(directory)) return directory;
-  await removeMatching(cache, `${name}-`);
-  const unfinished = `${directory}.unfinished`;
-  await Deno.mkdir(unfinished);
-  const startedAt = performance.now();
-  console.error(`lab: making ${name} ...`);
-  await make(unfinished);
-  await Deno.rename(unfinished, directory);
-  console.error(`lab: made ${name} (${((performance.now() - startedAt) / 1000).toFixed(0)} s)`);
-  return directory;
-}
-
-async function keyOf(definition: unknown): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(definition));
-  return encodeHex(await crypto.subtle.digest("SHA-256", bytes)).slice(0, 16);
-}
-
-async function isDirectory(path: string): Promise<boolean> {
+  const lock = await takeLock(`${cache}/${thing.name}.lock`, {
+    timeoutMs: longestBuildMs,
+    onWait: () => report(`${thing.name}: someone else is making it, waiting`),
+  });
+  if (lock === undefined) {
+    throw new NixboxError(`${thing.name}: another process has been making it for 20 minutes`, {
+      where: `${cache}/${thing.name}.lock`,
+    });
+  }
   try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false;
+    if (await isThere(directory)) return directory;
+    await removeUnused(cache, thing.name);
+    await buildInto(directory, thing, report);
+    return directory;
+  } finally {
+    lock.release();
   }
 }
 
-/** Older versions and unfinished ones are of no use any more. */
-async function removeMatching(directory: string, prefix: string): Promise<void> {
-  for await (const entry of Deno.readDir(directory)) {
-    if (entry.isDirectory && entry.name.startsWith(prefix)) {
-      await Deno.remove(`${directory}/${entry.name}`, { recursive: true });
+async function buildInto(directory: string, thing: CachedThing, report: Report): Promise<void> {
+  const partial = `${directory}.partial`;
+  const started = performance.now();
+  report(`${thing.name}: making it`);
+  await removeIfExists(partial);
+  await Deno.mkdir(partial);
+  try {
+    await thing.build(partial);
+    await Deno.rename(partial, directory);
+  } catch (error) {
+    await removeIfExists(partial);
+    throw error;
+  }
+  report(`${thing.name}: done in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** Its time of change is that of the last use. */
+async function isThere(directory: string): Promise<boolean> {
+  if (!await exists(directory)) return false;
+  await Deno.utime(directory, new Date(), new Date());
+  return true;
+}
+
+async function removeUnused(cache: string, name: string): Promise<void> {
+  for await (const entry of Deno.readDir(cache)) {
+    if (!entry.isDirectory || !new RegExp(`^${name}-[0-9a-f]{12}$`).test(entry.name)) continue;
+    const { mtime } = await Deno.stat(`${cache}/${entry.name}`);
+    if (mtime !== null && Date.now() - mtime.getTime() > keptUnusedMs) {
+      await removeIfExists(`${cache}/${entry.name}`);
     }
   }
 }

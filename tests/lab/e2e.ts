@@ -1,17 +1,46 @@
-/** `deno task e2e`: runs the tests that need the lab, all or those named: `deno task e2e -- boot`. */
-import { enterLab } from "./enter.ts";
+/**
+ * Runs the end-to-end tests in a fresh run of the lab: `deno task e2e [NAME...] [OPTIONS]`, where a
+ * NAME is a file of tests/e2e/ without `_test.ts`, and OPTIONS are `deno test`'s.
+ */
+import { NixboxError } from "../../lib/host/error.ts";
+import { enterLab, exitWith } from "./enter.ts";
 
-/** Runs `deno test` in the lab over these paths; gives the exit code. */
-export function testInLab(paths: readonly string[], more: readonly string[] = []): Promise<number> {
-  const test = ["deno", "test", "--allow-all", "--cached-only", "--no-check", ...more];
-  return enterLab([...test, ...paths]);
+const suffix = "_test.ts";
+
+/** Splits the arguments into test files and options for `deno test`; no file named means all. */
+export function testArguments(args: readonly string[], names: readonly string[]): string[] {
+  const files: string[] = [];
+  const options: string[] = [];
+  for (const [index, word] of args.entries()) {
+    const follows = /^--?(filter|f)$/.test(args[index - 1] ?? "");
+    if (word === "--") continue;
+    if (word.startsWith("-") || follows) options.push(word);
+    else if (names.includes(word)) files.push(`tests/e2e/${word}${suffix}`);
+    else {
+      throw new NixboxError(`there is no tests/e2e/${word}${suffix}`, {
+        hint: `there are: ${names.join(", ")}`,
+        exitCode: 2,
+      });
+    }
+  }
+  return [...options, ...files.length === 0 ? ["tests/e2e/"] : files];
 }
 
 if (import.meta.main) {
-  const words = Deno.args.filter((word) => word !== "--");
-  const names = words.filter((word) => !word.startsWith("-"));
-  const paths = names.length === 0
-    ? ["tests/e2e/"]
-    : names.map((name) => `tests/e2e/${name}_test.ts`);
-  Deno.exit(await testInLab(paths, words.filter((word) => word.startsWith("-"))));
+  await exitWith(async () => {
+    const project = new URL("../..", import.meta.url).pathname;
+    const names: string[] = [];
+    for await (const { name } of Deno.readDir(`${project}tests/e2e`)) {
+      if (name.endsWith(suffix)) names.push(name.slice(0, -suffix.length));
+    }
+    const chosen = testArguments(Deno.args, names.sort());
+    return await enterLab([
+      "deno",
+      "test",
+      "--allow-all",
+      "--no-check",
+      "--cached-only",
+      ...chosen,
+    ]);
+  });
 }

@@ -1,124 +1,170 @@
-/**
- * Runs a command in the lab: `deno run -A tests/lab/enter.ts [--user dev] -- CMD ARGS...`. Builds
- * what is missing first. Needs root on Debian.
- */
+import { messageOf, NixboxError } from "../../lib/host/error.ts";
+import { exists } from "../../lib/host/files.ts";
 import { run } from "../../lib/host/process.ts";
-import { guestImage } from "./guest_image.ts";
-import { names, resolverAddress } from "./internet/names.ts";
-import { writeRunners } from "./runners.ts";
+import { cached, cacheDirectory, type Report } from "./cache.ts";
+import { guestImages } from "./guest_images.ts";
+import { runFiles } from "./run_files.ts";
 import { testRoot } from "./test_root.ts";
 
+const here = new URL(".", import.meta.url).pathname;
+
+export type LabUser = "root" | "dev";
+
 export interface EnterOptions {
-  readonly user?: "root" | "dev";
+  readonly user?: LabUser;
 }
 
-/** Runs a command in a fresh run of the lab with this process's terminal; gives its exit code. */
+/** Directories on this machine that a run of the lab is made of. */
+export interface Lab {
+  readonly cache: string;
+  /** The file system of the machine under test, never written to. */
+  readonly root: string;
+  /** Kernel and disks of the guests. */
+  readonly images: string;
+  /** Runners, initrd, tables of the closed internet. */
+  readonly files: string;
+}
+
+function tell(line: string): void {
+  console.error(`lab: ${line}`);
+}
+
+/**
+ * Makes what is not in the cache yet: minutes the first time, milliseconds then.
+ *
+ * @throws {NixboxError} if this is not root, or Debian's packages cannot be had.
+ */
+export async function prepareLab(report: Report = tell): Promise<Lab> {
+  if (Deno.uid() !== 0) {
+    throw new NixboxError("the lab needs root: it makes mounts and network namespaces");
+  }
+  const cache = cacheDirectory((name) => Deno.env.get(name));
+  // One after the other: each takes apt's lists and both cores.
+  const root = await cached(cache, testRoot, report);
+  const images = await cached(cache, await guestImages(), report);
+  const files = await cached(cache, await runFiles(images), report);
+  return { cache, root, images, files };
+}
+
+/**
+ * Runs a command in a fresh run of the lab with this process's stdin, stdout, stderr and terminal,
+ * building first what is missing; gives its exit code. The run dies with this process.
+ */
 export async function enterLab(
-  argv: readonly string[],
+  command: readonly string[],
   options: EnterOptions = {},
 ): Promise<number> {
-  if (Deno.uid() !== 0) throw new Error("the lab needs root: it makes namespaces and mounts");
+  const lab = await prepareLab();
   await loadDependencies();
-  const root = await testRoot();
-  const image = await guestImage();
-  const lab = await Deno.makeTempDir({ prefix: "nixbox-lab-" });
-  const stay = () => {};
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, stay);
-  try {
-    const guest = image.disk.slice(0, image.disk.lastIndexOf("/"));
-    const inLab = (path: string) => `/lab/guest${path.slice(guest.length)}`;
-    await writeRunners(`${lab}/seen`, {
-      kernel: inLab(image.kernel),
-      initrd: inLab(image.initrd),
-      disk: inLab(image.disk),
-    });
-    await writeInternet(`${lab}/seen/internet`);
-    return await enter(lab, root, guest, argv, options.user ?? "root");
-  } finally {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, stay);
-    await Deno.remove(lab, { recursive: true });
-  }
-}
-
-async function enter(
-  lab: string,
-  root: string,
-  guest: string,
-  argv: readonly string[],
-  user: "root" | "dev",
-): Promise<number> {
-  const here = new URL(".", import.meta.url).pathname;
-  const child = new Deno.Command("unshare", {
+  const places = await placesOf(lab);
+  await Deno.mkdir(places.LAB_MOUNTPOINT, { recursive: true });
+  const child = new Deno.Command("setpriv", {
     args: [
-      ...["--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-child"],
-      ...["sh", `${here}enter.sh`, ...argv],
+      ...["--pdeathsig", "KILL", "unshare", "--fork", "--kill-child"],
+      ...["--mount", "--propagation", "private", "--pid", "--net", "--uts", "--ipc"],
+      ...["bash", `${here}inside/mount.sh`, options.user ?? "root", ...command],
     ],
-    env: {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      TERM: Deno.env.get("TERM") ?? "dumb",
-      ROOT: root,
-      SOURCE: await Deno.realPath(`${here}../..`),
-      LAB: lab,
-      GUEST: guest,
-      DENO: Deno.execPath(),
-      DENO_CACHE: await denoCache(),
-      LAB_USER: user,
-    },
     clearEnv: true,
+    env: { ...keptEnvironment(), ...places },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
   }).spawn();
-  return (await child.status).code;
+  const stopListening = endOnSignals(child);
+  const { code } = await child.status;
+  stopListening();
+  return code;
 }
 
 /** There is no network in the lab, so what it runs is loaded here. */
 async function loadDependencies(): Promise<void> {
-  const here = new URL("../..", import.meta.url).pathname;
-  await run([
-    Deno.execPath(),
-    "install",
-    "--quiet",
-    "--frozen",
-    "--entrypoint",
-    "main.ts",
-    "mod.ts",
-    "tests/imports.ts",
-  ], { cwd: here });
+  const entrypoints = ["main.ts", "mod.ts", "tests/imports.ts"];
+  const install = ["install", "--quiet", "--frozen", "--entrypoint", ...entrypoints];
+  await run([Deno.execPath(), ...install], { cwd: `${here}../..` });
 }
 
-async function denoCache(): Promise<string> {
+async function placesOf(lab: Lab) {
+  const project = await Deno.realPath(`${here}../..`);
+  // What some checks use where it lies beside the project.
+  const beside = `${project}/../shared`;
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    LAB_MOUNTPOINT: `${lab.cache}/mnt`,
+    LAB_ROOT: lab.root,
+    LAB_IMAGES: lab.images,
+    LAB_FILES: lab.files,
+    LAB_PROJECT: project,
+    LAB_SHARED: await exists(beside) ? beside : "",
+    LAB_DENO: Deno.execPath(),
+    LAB_DENO_DIR: await denoDirectory(),
+  };
+}
+
+const keptVariables = ["TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "LAB_TRACE"];
+
+function keptEnvironment(): Record<string, string> {
+  return Object.fromEntries(keptVariables.flatMap((name): [string, string][] => {
+    const value = Deno.env.get(name);
+    return value === undefined ? [] : [[name, value]];
+  }));
+}
+
+/** Where Deno keeps its caches, which a run without a network lives on. */
+async function denoDirectory(): Promise<string> {
   const { stdout } = await run([Deno.execPath(), "info", "--json"]);
   const info: unknown = JSON.parse(stdout);
   if (typeof info === "object" && info !== null && "denoDir" in info) return String(info.denoDir);
-  throw new Error("deno does not say where its cache is");
+  throw new NixboxError("`deno info` does not say where Deno's cache is");
 }
 
-async function writeInternet(directory: string): Promise<void> {
-  await Deno.mkdir(directory, { recursive: true });
-  const addresses = [resolverAddress, ...names.map(({ address }) => address)];
-  const config = [
-    "no-resolv",
-    "no-hosts",
-    "bind-interfaces",
-    `listen-address=${resolverAddress}`,
-    "log-queries",
-    `log-facility=/lab/internet/dns.log`,
-    "pid-file=/run/internet-dnsmasq.pid",
-    ...names.map(({ name, address }) => `host-record=${name},${address}`),
-    "",
-  ];
-  await Deno.writeTextFile(`${directory}/addresses`, [...new Set(addresses)].join("\n") + "\n");
-  await Deno.writeTextFile(`${directory}/dnsmasq.conf`, config.join("\n"));
+function endOnSignals(child: Deno.ChildProcess): () => void {
+  const kill = () => child.kill("SIGKILL");
+  // From a terminal the command inside gets it too, and decides.
+  const interrupt = Deno.stdin.isTerminal() ? () => {} : kill;
+  const listeners = [["SIGINT", interrupt], ["SIGTERM", kill], ["SIGHUP", kill]] as const;
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+  };
 }
 
-if (import.meta.main) {
-  const words = [...Deno.args];
-  const user = words[0] === "--user" ? words.splice(0, 2)[1] : "root";
-  if (words[0] === "--") words.shift();
-  if ((user !== "root" && user !== "dev") || words.length === 0) {
-    console.error("usage: enter.ts [--user root|dev] -- CMD ARGS...");
-    Deno.exit(2);
+/** `[--user root|dev] [--] [COMMAND ARGUMENTS...]`; the command `shell` is an interactive shell. */
+export function parseArguments(
+  args: readonly string[],
+): { readonly user: LabUser; readonly command: readonly string[] } {
+  const words = [...args];
+  let user: LabUser = "root";
+  while (words[0] === "--user") {
+    const [, name = ""] = words.splice(0, 2);
+    if (name !== "root" && name !== "dev") {
+      throw new NixboxError(`the lab has no user "${name}"`, { hint: "root or dev", exitCode: 2 });
+    }
+    user = name;
   }
-  Deno.exit(await enterLab(words, { user }));
+  if (words[0] === "--") words.shift();
+  return { user, command: words.length === 1 && words[0] === "shell" ? ["bash", "-l"] : words };
 }
+
+/** Runs a program of the lab to its exit, with errors as a person wants them. */
+export async function exitWith(main: () => Promise<number>): Promise<never> {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    if (!(error instanceof NixboxError)) throw error;
+    tell(messageOf(error));
+    for (const line of error.log) console.error(`  ${line}`);
+    if (error.hint !== undefined) console.error(`hint: ${error.hint}`);
+    Deno.exit(error.exitCode);
+  }
+}
+
+/** Runs what the arguments say; without a command, builds what is missing. Gives the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { user, command } = parseArguments(args);
+  if (command.length > 0) return await enterLab(command, { user });
+  await prepareLab();
+  tell("ready; go in with `deno task lab shell` or `deno task lab -- COMMAND`");
+  return 0;
+}
+
+if (import.meta.main) await exitWith(() => main(Deno.args));

@@ -1,4 +1,10 @@
-import type { GuestImage } from "./guest_image.ts";
+/** Where a guest's parts are, as the machine under test sees them. */
+export interface GuestParts {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** ext4, read-only. */
+  readonly disk: string;
+}
 
 /** Quotes as nixpkgs' `lib.escapeShellArg` does: only where needed. */
 function escape(word: string): string {
@@ -6,7 +12,7 @@ function escape(word: string): string {
 }
 
 /** The script that microvm.nix makes for QEMU, with the headroom values of nix/guest. */
-function qemuRunner(image: GuestImage, kernelParams: readonly string[]): string {
+function qemuRunner(image: GuestParts, kernelParams: readonly string[]): string {
   const rootPorts = Array.from({ length: 16 }, (_, index) => [
     "-device",
     `pcie-root-port,id=hotplug${index},chassis=${index + 1},slot=0x${(index + 1).toString(16)}`,
@@ -36,49 +42,52 @@ function qemuRunner(image: GuestImage, kernelParams: readonly string[]): string 
 set -eou pipefail
 
 runtime_args=
-exec -a "microvm@nixbox" /usr/bin/qemu-system-x86_64 ${
-    argv.map(escape).join(" ")
-  } \${runtime_args:-}
+exec -a "microvm@nixbox" ${qemu} ${argv.map(escape).join(" ")} \${runtime_args:-}
 `;
 }
 
 const guest = JSON.stringify({ user: "dev", home: "/home/dev" });
-
-/** Writes one directory as `nix build .#vm-runner` would give it. */
-async function writeRunnerDirectory(directory: string, script: string): Promise<void> {
-  await Deno.mkdir(`${directory}/bin`, { recursive: true });
-  await Deno.mkdir(`${directory}/share/nixbox`, { recursive: true });
-  await Deno.writeTextFile(`${directory}/bin/microvm-run`, script, { mode: 0o755 });
-  await Deno.writeTextFile(`${directory}/share/nixbox/guest.json`, guest);
-}
+const qemu = "/usr/bin/qemu-system-x86_64";
 
 /** Guests that are bad in one way each, by words on the kernel's command line. */
-const badGuests = ["nodhcp", "nosshd", "deaf"];
+const badGuests = ["nodhcp", "nosshd", "deaf", "vanish", "panic"];
+
+/** Text of a file by its path; those under `bin/` are programs. */
+export type RunnerFiles = Readonly<Record<string, string>>;
 
 /**
- * Writes the runners that tests use into `directory`: `runner` for the good guest, `runner-WORD` for
- * each bad one, and some that are broken before there is a guest.
+ * The runners that tests use: `runner` for the good guest, `runner-systemd` for the one with systemd,
+ * `runner-WORD` for each bad one, and some that are broken before there is a guest.
  */
-export async function writeRunners(directory: string, image: GuestImage): Promise<void> {
-  await writeRunnerDirectory(`${directory}/runner`, qemuRunner(image, []));
-  for (const word of badGuests) {
-    await writeRunnerDirectory(`${directory}/runner-${word}`, qemuRunner(image, [`lab.${word}`]));
-  }
-  const good = qemuRunner(image, []);
-  const qemu = "/usr/bin/qemu-system-x86_64";
-  const broken: Record<string, string> = {
-    unparsable: good.replace("-nographic", "'-nographic"),
-    unfit: good.replace("-numa node,memdev=mem", "").replace(/ -qmp \S+/, ""),
-    "dies-at-once": good.replace(qemu, "/lab/bin/dies-at-once"),
-    "dies-soon": good.replace(qemu, "/lab/bin/dies-soon"),
+export function runnerFiles(plain: GuestParts, systemdDisk: string): RunnerFiles {
+  const good = qemuRunner(plain, []);
+  const scripts: Record<string, string> = {
+    "runner": good,
+    "runner-systemd": qemuRunner({ ...plain, disk: systemdDisk }, []),
+    "runner-unparsable": good.replace("-nographic", "'-nographic"),
+    "runner-unfit": good.replace("-numa node,memdev=mem", "").replace(/ -qmp \S+/, ""),
+    "runner-dies-at-once": good.replace(qemu, "/lab/bin/dies-at-once"),
+    "runner-dies-soon": good.replace(qemu, "/lab/bin/dies-soon"),
   };
-  for (const [name, script] of Object.entries(broken)) {
-    await writeRunnerDirectory(`${directory}/runner-${name}`, script);
+  for (const word of badGuests) scripts[`runner-${word}`] = qemuRunner(plain, [`lab.${word}`]);
+  const files: Record<string, string> = {
+    "bin/dies-at-once": dyingProgram(0),
+    "bin/dies-soon": dyingProgram(2),
+  };
+  for (const [name, script] of Object.entries(scripts)) {
+    files[`${name}/bin/microvm-run`] = script;
+    files[`${name}/share/nixbox/guest.json`] = guest;
   }
-  await Deno.mkdir(`${directory}/bin`, { recursive: true });
-  const dies = (seconds: number) =>
-    `#!/bin/sh\necho "fake hypervisor: starting" >&2\nsleep ${seconds}\n` +
-    `echo "fake hypervisor: no such device" >&2\nexit 7\n`;
-  await Deno.writeTextFile(`${directory}/bin/dies-at-once`, dies(0), { mode: 0o755 });
-  await Deno.writeTextFile(`${directory}/bin/dies-soon`, dies(2), { mode: 0o755 });
+  return files;
+}
+
+function dyingProgram(seconds: number): string {
+  return [
+    "#!/bin/sh",
+    'echo "fake hypervisor: starting" >&2',
+    `sleep ${seconds}`,
+    'echo "fake hypervisor: no such device" >&2',
+    "exit 7",
+    "",
+  ].join("\n");
 }

@@ -1,23 +1,32 @@
 #!/bin/busybox sh
-# First program of the guest: modules, then the root disk under an overlay in memory.
-/bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t sysfs sysfs /sys
-/bin/busybox mount -t devtmpfs dev /dev
+# First program of the guest: loads modules, finds the root disk and puts memory over it. What
+# comes with the initrd rather than with the disk goes to /run/lab.
+export PATH=/bin
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do
-  /bin/busybox insmod "$module"
+  insmod "$module"
 done
-cd /mnt || exit 1
-/bin/busybox mount -t tmpfs -o mode=755 none /mnt
-/bin/busybox mkdir lower cover cover/upper cover/work root
+
+mount -t tmpfs -o mode=755 layers /layers
+mkdir /layers/disk /layers/upper /layers/work /layers/root
+# By label: which disk comes first depends on what else is plugged in.
 tries=0
-while [ ! -b /dev/vda ] && [ "$tries" -lt 100 ]; do
-  /bin/busybox sleep 0.05
+until disk=$(findfs LABEL=lab) || [ "$tries" -eq 100 ]; do
+  sleep 0.05
   tries=$((tries + 1))
 done
-/bin/busybox mount -t ext4 -o ro /dev/vda lower
-/bin/busybox mount -t overlay -o lowerdir=lower,upperdir=cover/upper,workdir=cover/work none root
-/bin/busybox cp /lab-init /provision.sh root/
-/bin/busybox mount --move /dev root/dev
-/bin/busybox mount --move /proc root/proc
-/bin/busybox mount --move /sys root/sys
-exec /bin/busybox switch_root root /lab-init
+mount -t ext4 -o ro "$disk" /layers/disk
+cd /layers
+mount -t overlay -o lowerdir=disk,upperdir=upper,workdir=work root root
+mount -t tmpfs -o mode=755,nosuid,nodev run root/run
+mkdir root/run/lab
+cp /init.sh /provision.sh root/run/lab/
+for directory in dev proc sys; do
+  mount --move /$directory root/$directory
+done
+# A guest with systemd has an init of its own (systemd-sysv).
+[ -e root/usr/sbin/init ] && exec switch_root root /usr/sbin/init
+exec switch_root root /run/lab/init.sh

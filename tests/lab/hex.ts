@@ -1,4 +1,0 @@
-/** Bytes as lower-case hex. */
-export function encodeHex(bytes: ArrayBuffer): string {
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
