@@ -70,13 +70,21 @@ function setMemory(list: ArgumentList, memoryMB: number): void {
   }
 }
 
-/** "host" exists only under KVM; "max" is everything that the emulator can do. */
+/**
+ * "host" exists only under KVM; "max" is everything that the emulator can do. The emulator gets one
+ * thread for all vCPUs: with one each it was seen to crash while the guest's firmware lays out its
+ * PCI bridges (QEMU 10.0: "iotlb_to_section: Assertion", once in some sixty boots), and to crash the
+ * guest (7.2).
+ */
 function setAcceleration(list: ArgumentList, acceleration: "kvm" | "tcg"): void {
   const machine = machineOf(list);
   if (machine === undefined) {
     throw list.lacking("it has no -M, which nixbox needs to choose the acceleration");
   }
-  list.change(machine, write(withOption(machine.options, "accel", acceleration)));
+  const options = acceleration === "kvm"
+    ? withOption(machine.options, "accel", "kvm")
+    : withoutOption(machine.options, "accel");
+  list.change(machine, write(options));
   const cpu = typedValues(list, "-cpu")[0];
   if (cpu === undefined) list.append("-cpu", acceleration === "kvm" ? "host" : "max");
   else if (acceleration === "tcg" && cpu.kind === "host") list.change(cpu, "max");
@@ -84,6 +92,7 @@ function setAcceleration(list: ArgumentList, acceleration: "kvm" | "tcg"): void 
   list.removeFlags("-accel");
   list.removeFlags("-enable-kvm");
   if (acceleration === "kvm") list.append("-enable-kvm");
+  else list.append("-accel", "tcg,thread=single");
 }
 
 function setSocket(list: ArgumentList, path: string): void {

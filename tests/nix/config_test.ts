@@ -144,12 +144,70 @@ Deno.test("paths resolve against the file that names them, with spaces and quote
   assert.equal(config.mounts[1]?.readonly, true);
 });
 
+Deno.test("mounts add to the project's own, which is there once", async (t) => {
+  const targets = async (mounts: string) =>
+    (await load(`{ mounts = [ ${mounts} ]; }`)).mounts.map(({ target, readonly }) =>
+      readonly ? `${target} (read-only)` : target
+    );
+  await t.step("another mount adds to it", async () => {
+    assert.deepEqual(await targets('{ source = "/usr"; target = "/u"; }'), ["~/workspace", "/u"]);
+  });
+  await t.step("one of its source stands for it", async () => {
+    assert.deepEqual(await targets('{ source = "."; target = "~/src"; }'), ["~/src"]);
+  });
+  await t.step("one on its target stands for it", async () => {
+    const readonly = '{ source = "./src"; target = "~/workspace"; readonly = true; }';
+    assert.deepEqual(await targets(readonly), ["~/workspace (read-only)"]);
+  });
+});
+
+Deno.test("a plugin's mounts count from the project's directory, its scripts from its own", async () => {
+  const config = await load('{ plugins = [ "./plugs/one.nix" ]; }', {
+    "plugs/one.nix":
+      '{ mounts = [ { source = "./cache"; target = "/cache"; } ]; scripts = [ "run.sh" ]; }',
+  });
+  assert.match(config.mounts[1]?.source ?? "", /\/it's a "project"\/cache$/);
+  assert.match(config.scripts[0]?.path ?? "", /\/\.nixbox\/plugs\/run\.sh$/);
+});
+
+Deno.test("a config can be a function of what is known of the host", async () => {
+  const config = await load(
+    "{ system, user, home, ... }: { env = { SYSTEM = system; HOME_OF = home; HOST_USER = user; }; }",
+  );
+  const host = await detectHost();
+  assert.deepEqual(config.env, {
+    SYSTEM: host.nixSystem,
+    HOME_OF: host.user.home,
+    HOST_USER: host.user.name,
+  });
+});
+
+Deno.test("values of env reach us byte for byte", async () => {
+  const config = await load('{ env.A = "it\'s \\"q\\" \\${x}\\n\\tü"; }');
+  assert.equal(config.env.A, 'it\'s "q" ${x}\n\tü');
+});
+
 const refused: readonly (readonly [string, string, RegExp, Record<string, string>?])[] = [
   ["a syntax error is Nix's own message", "{ name = ; }", /syntax error, unexpected/],
   ["a config that is no set", "[ ]", /is not an attribute set/],
   ["a plugin that sets env, by name", "{ plugins = [ ./p.nix ]; }", /plugin "p" sets env/, {
     "p.nix": '{ env.A = "x"; }',
   }],
+  [
+    "a plugin that names plugins",
+    "{ plugins = [ ./p.nix ]; }",
+    /plugin "p" names plugins/,
+    { "p.nix": '{ plugins = [ "github" ]; }' },
+  ],
+  ["a plugin that is no set", "{ plugins = [ ./p ]; }", /plugin "p": .* is not an attribute set/, {
+    "p/default.nix": "[ ]",
+  }],
+  [
+    "an error in a plugin, by its file",
+    "{ plugins = [ ./p.nix ]; }",
+    /undefined variable 'nope'(.|\n)*p\.nix/,
+    { "p.nix": "{ name = nope; }" },
+  ],
   ["an unknown plugin, with the known ones", '{ plugins = [ "nope" ]; }', /"nope".*github/s],
   [
     "an unknown key, with the nearest",

@@ -220,7 +220,11 @@ const cases: readonly Case[] = [
     claim: "emulation",
     of: "qemu",
     changes: { acceleration: "tcg" },
-    flags: { "-M": ["q35,accel=tcg,acpi=on,mem-merge=on"], "-cpu": ["max"] },
+    flags: {
+      "-M": ["q35,acpi=on,mem-merge=on"],
+      "-cpu": ["max"],
+      "-accel": ["tcg,thread=single"],
+    },
     lacks: ["-enable-kvm", /kvm/],
   },
   {

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { stage, type StageInput } from "../../lib/build/stage.ts";
+import { checkConfig } from "../../lib/config/schema.ts";
+import { CommandError, run } from "../../lib/host/process.ts";
+import { sampleWith } from "../unit/config/sample.ts";
+import { lockStandIns } from "./support/stand_in.ts";
+
+const assets = await Deno.realPath(new URL("../..", import.meta.url));
+
+interface Machine {
+  readonly hypervisor?: StageInput["hypervisor"];
+  readonly hostSystem?: StageInput["hostSystem"];
+  /** Files in `.nixbox`; those that begin with "module" are the config's modules. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+/** Evaluates a function of a staged machine's whole configuration with the real nix. */
+async function evaluate(apply: string, machine: Machine = {}): Promise<unknown> {
+  const { hypervisor = "qemu", hostSystem = "x86_64-linux", files = {}, config = {} } = machine;
+  const root = await Deno.realPath(await Deno.makeTempDir({ prefix: "it's a guest " }));
+  try {
+    const configDirectory = `${root}/.nixbox`;
+    await Deno.mkdir(configDirectory);
+    await lockStandIns(configDirectory);
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${configDirectory}/${name}`, text);
+    }
+    const modules = Object.keys(files)
+      .filter((name) => name.startsWith("module"))
+      .map((name) => `${configDirectory}/${name}`);
+    await stage(`${root}/stage`, {
+      assets,
+      configDirectory,
+      config: checkConfig(sampleWith({ "nix.modules": modules, ...config }), "config.nix"),
+      hypervisor,
+      hostSystem,
+      authorizedKey: "ssh-ed25519 AAAA",
+    });
+    const { stdout } = await run([
+      ...["nix", "eval", "--json", "--no-update-lock-file"],
+      ...["--extra-experimental-features", "nix-command flakes"],
+      `path:.#nixosConfigurations.nixbox-${hostSystem}.config`,
+      ...["--apply", apply],
+    ], { cwd: `${root}/stage` });
+    return JSON.parse(stdout);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+Deno.test("a runner for QEMU has headroom, a q35 and sixteen ports to plug into", async () => {
+  const ports = Array.from({ length: 16 }, (_, n) => ({ id: `hotplug${n}`, chassis: n + 1 }));
+  assert.deepEqual(
+    await evaluate(
+      "c: { inherit (c.microvm) vcpu mem socket interfaces; inherit (c.microvm.qemu) machine pcieRootPorts; }",
+    ),
+    {
+      vcpu: 256,
+      mem: 65536,
+      socket: "nixbox.sock",
+      interfaces: [{ type: "tap", id: "vmtap0", mac: "02:00:00:00:00:01" }],
+      machine: "q35",
+      pcieRootPorts: ports,
+    },
+  );
+});
+
+Deno.test("a runner for cloud-hypervisor has the same headroom and a balloon", async () => {
+  assert.deepEqual(
+    await evaluate("c: { inherit (c.microvm) hypervisor vcpu mem balloon; }", {
+      hypervisor: "cloud-hypervisor",
+    }),
+    { hypervisor: "cloud-hypervisor", vcpu: 256, mem: 65536, balloon: true },
+  );
+});
+
+Deno.test("a Mac's guest is built for Linux and boots from a disk, not from the Mac's store", async () => {
+  assert.deepEqual(
+    await evaluate("c: { inherit (c.microvm) hypervisor storeOnDisk vcpu; }", {
+      hypervisor: "vfkit",
+      hostSystem: "aarch64-darwin",
+    }),
+    { hypervisor: "vfkit", storeOnDisk: true, vcpu: 4 },
+  );
+});
+
+Deno.test("sshd takes its keys from the provisioning disk only, which is applied before it", async () => {
+  const guest = await evaluate(`c: {
+    inherit (c.services.openssh) hostKeys authorizedKeysFiles extraConfig settings;
+    inherit (c.systemd.services.nixbox-provision) before requiredBy;
+    start = c.systemd.services.nixbox-provision.serviceConfig.ExecStart;
+  }`);
+  assert.ok(typeof guest === "object" && guest !== null);
+  assert.deepEqual({ ...guest, extraConfig: "", start: "" }, {
+    hostKeys: [],
+    authorizedKeysFiles: ["/run/nixbox/authorized_keys"],
+    settings: {
+      PermitRootLogin: "no",
+      PasswordAuthentication: false,
+      KbdInteractiveAuthentication: false,
+      UseDns: false,
+    },
+    before: ["sshd.service"],
+    requiredBy: ["sshd.service"],
+    extraConfig: "",
+    start: "",
+  });
+  assert.match(Reflect.get(guest, "extraConfig"), /^HostKey \/run\/nixbox\/ssh_host_ed25519_key$/m);
+  assert.match(Reflect.get(guest, "extraConfig"), /^MaxSessions 100$/m);
+  assert.match(Reflect.get(guest, "start"), /^\S+\/bin\/bash \S*provision\.sh$/);
+});
+
+Deno.test("the guest's user is the config's, with the uid and gid that shares are mapped to", async () => {
+  assert.deepEqual(
+    await evaluate("c: { inherit (c.users) users mutableUsers allowNoPasswordLogin; }", {
+      config: { user: "ada" },
+    }),
+    {
+      mutableUsers: false,
+      allowNoPasswordLogin: true,
+      users: {
+        ada: {
+          isNormalUser: true,
+          uid: 1000,
+          group: "users",
+          extraGroups: ["wheel"],
+          hashedPassword: "*",
+        },
+      },
+    },
+  );
+});
+
+Deno.test("packages and libraries come from nixpkgs by their names", async () => {
+  assert.deepEqual(
+    await evaluate(
+      `c: { packages = map (p: p.name) c.nixbox.packages; libraries = map (p: p.name) c.programs.nix-ld.libraries; all = builtins.length c.environment.systemPackages > 5; }`,
+      {
+        config: {
+          "nix.packages": ["hello", "python3Packages.numpy"],
+          "nix.ldLibraries": ["zlib"],
+        },
+      },
+    ),
+    { packages: ["hello", "numpy"], libraries: ["zlib"], all: true },
+  );
+});
+
+Deno.test("a project's modules are part of the machine, with what they import, in odd places too", async () => {
+  const sizes = await evaluate("c: { inherit (c.nixbox) diskGB; inherit (c) motd; }", {
+    files: {
+      "module it's.nix": "{ imports = [ ./more.nix ]; nixbox.diskGB = 7; }",
+      "module2.nix": "{ lib, ... }: { motd = builtins.readFile ./motd.txt; }",
+      "more.nix": "{ lib, ... }: { nixbox.diskGB = lib.mkForce 9; }",
+      "motd.txt": "hello",
+    },
+  });
+  assert.deepEqual(sizes, { diskGB: 9, motd: "hello" });
+});
+
+for (
+  const [what, module, says] of [
+    ["an option of nixbox that is none", "{ nixbox.disk = 1; }", /nixbox\.disk' does not exist/],
+    [
+      "a value of the wrong type",
+      "{ lib, ... }: { nixbox.diskGB = lib.mkForce 0; }",
+      /nixbox\.diskGB' is not of type/,
+    ],
+    ["an import of a file that is missing", "{ imports = [ ./gone.nix ]; }", /gone\.nix/],
+  ] as const
+) {
+  Deno.test(`${what} in a module is Nix's error`, async () => {
+    await assert.rejects(
+      evaluate("c: c.nixbox.diskGB", { files: { "module.nix": module } }),
+      (error) => error instanceof CommandError && says.test(error.stderr),
+    );
+  });
+}
