@@ -161,7 +161,7 @@ Deno.test("a project's modules are part of the machine, with what they import, i
 
 for (
   const [what, module, says] of [
-    ["an option of nixbox that is none", "{ nixbox.disk = 1; }", /nixbox\.disk' does not exist/],
+    ["an option of nixbox that is none", "{ nixbox.disk = 1; }", /does not exist: disk/],
     [
       "a value of the wrong type",
       "{ lib, ... }: { nixbox.diskGB = lib.mkForce 0; }",

@@ -32,13 +32,12 @@
         {
           microvm.declaredRunner = pkgs.runCommand "microvm-runner" { } ''
             mkdir -p $out/bin $out/share/microvm
-            initrd=$(ls /lab/guest/initrd* 2>/dev/null | head -1)
             cat >$out/bin/microvm-run <<SCRIPT
             #!/usr/bin/env bash
             set -eou pipefail
 
             runtime_args=
-            exec -a "microvm@${config.networking.hostName}" /usr/bin/qemu-system-x86_64 -name ${config.networking.hostName} -M '${microvm.qemu.machine},accel=kvm:tcg' -m ${mem} -smp ${toString microvm.vcpu} -nodefaults -no-user-config -no-reboot -kernel /lab/guest/vmlinuz -initrd ''${initrd:-/lab/guest/initrd} -chardev 'stdio,id=stdio,signal=off' ${each rootPort microvm.qemu.pcieRootPorts} -serial chardev:stdio -enable-kvm -cpu 'host,+x2apic,-sgx' -append 'console=ttyS0 reboot=t panic=-1 quiet packages=${toString nixbox.packages}' -nographic -qmp 'unix:${microvm.socket},server,nowait' -drive 'id=vda,format=raw,file=/lab/guest/root.ext4,if=none,aio=threads,read-only=on' -device 'virtio-blk-pci,drive=vda' -numa node,memdev=mem -object 'memory-backend-memfd,id=mem,size=${mem},share=on' ${each tap microvm.interfaces} \''${runtime_args:-}
+            exec -a "microvm@${config.networking.hostName}" /usr/bin/qemu-system-x86_64 -name ${config.networking.hostName} -M '${microvm.qemu.machine},accel=kvm:tcg' -m ${mem} -smp ${toString microvm.vcpu} -nodefaults -no-user-config -no-reboot -kernel /lab/guest/vmlinuz -initrd /lab/initrd -chardev 'stdio,id=stdio,signal=off' ${each rootPort microvm.qemu.pcieRootPorts} -serial chardev:stdio -enable-kvm -cpu 'host,+x2apic,-sgx' -append 'console=ttyS0 reboot=t panic=-1 quiet packages=${toString nixbox.packages}' -nographic -qmp 'unix:${microvm.socket},server,nowait' -drive 'id=vda,format=raw,file=/lab/guest/plain.ext4,if=none,aio=threads,read-only=on' -device 'virtio-blk-pci,drive=vda' -numa node,memdev=mem -object 'memory-backend-memfd,id=mem,size=${mem},share=on' ${each tap microvm.interfaces} \''${runtime_args:-}
             SCRIPT
             chmod +x $out/bin/microvm-run
           '';

@@ -114,16 +114,17 @@ rec {
         keys = builtins.attrNames (builtins.foldl' (all: set: all // set) { } (declarations ++ sets));
         values = key: from: map (set: set.${key}) (builtins.filter (set: set ? ${key}) from);
       in
-      builtins.listToAttrs (
-        map (key: {
-          name = key;
-          value =
-            if path == [ "nixbox" ] && values key declarations == [ ] then
-              throw "The option `nixbox.${key}' does not exist."
-            else
-              mergeAt (path ++ [ key ]) (values key declarations) (values key sets);
-        }) keys
-      );
+      if path == [ "nixbox" ] && builtins.any (key: values key declarations == [ ]) keys then
+        throw "An option of `nixbox' does not exist: ${
+          toString (builtins.filter (key: values key declarations == [ ]) keys)
+        }"
+      else
+        builtins.listToAttrs (
+          map (key: {
+            name = key;
+            value = mergeAt (path ++ [ key ]) (values key declarations) (values key sets);
+          }) keys
+        );
 
   # What is left of definitions when conditions and priorities are applied.
   discharged =
