@@ -1,6 +1,13 @@
 import type { ArgumentList } from "./arguments.ts";
 import { withKernelParams } from "./kernel_params.ts";
-import { type Option, optionValue, qemuSyntax, sizeMB, withOption } from "./options.ts";
+import {
+  type Option,
+  optionValue,
+  qemuSyntax,
+  sizeMB,
+  withOption,
+  withoutOption,
+} from "./options.ts";
 import {
   machineOf,
   parseQemuOptions as parse,
