@@ -12,12 +12,15 @@ interface Machine {
   readonly hostSystem?: StageInput["hostSystem"];
   /** Files in `.nixbox`; those that begin with "module" are the config's modules. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Symlinks in `.nixbox`, with where they lead; modules too by their names. */
+  readonly links?: Readonly<Record<string, string>>;
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** Evaluates a function of a staged machine's whole configuration with the real nix. */
 async function evaluate(apply: string, machine: Machine = {}): Promise<unknown> {
-  const { hypervisor = "qemu", hostSystem = "x86_64-linux", files = {}, config = {} } = machine;
+  const { hypervisor = "qemu", hostSystem = "x86_64-linux", files = {}, links = {}, config = {} } =
+    machine;
   const root = await Deno.realPath(await Deno.makeTempDir({ prefix: "it's a guest " }));
   try {
     const configDirectory = `${root}/.nixbox`;
@@ -26,7 +29,10 @@ async function evaluate(apply: string, machine: Machine = {}): Promise<unknown> 
     for (const [name, text] of Object.entries(files)) {
       await Deno.writeTextFile(`${configDirectory}/${name}`, text);
     }
-    const modules = Object.keys(files)
+    for (const [name, target] of Object.entries(links)) {
+      await Deno.symlink(target, `${configDirectory}/${name}`);
+    }
+    const modules = Object.keys({ ...files, ...links })
       .filter((name) => name.startsWith("module"))
       .map((name) => `${configDirectory}/${name}`);
     await stage(`${root}/stage`, {
@@ -157,6 +163,17 @@ Deno.test("a project's modules are part of the machine, with what they import, i
     },
   });
   assert.deepEqual(sizes, { diskGB: 9, motd: "hello" });
+});
+
+Deno.test("a module may be a symlink, and import through one", async () => {
+  const name = await evaluate("c: c.motd", {
+    files: {
+      "real.nix": "{ imports = [ ./alias.nix ]; }",
+      "other.nix": '{ motd = "by links"; }',
+    },
+    links: { "module.nix": "real.nix", "alias.nix": "./other.nix" },
+  });
+  assert.equal(name, "by links");
 });
 
 for (

@@ -78,6 +78,19 @@ Deno.test("a project's private keys never come along, though all of .nixbox is n
     ]);
   }));
 
+Deno.test("a key directory that is a symlink is not followed either", () =>
+  withTree({
+    "p/.nixbox/g.nix": "[ ./. ./alias ]",
+    "p/.nixbox/ssh": { link: "../../keys" },
+    "p/.nixbox/alias": { link: "ssh/login_ed25519" },
+    "keys/login_ed25519": "private",
+  }, async (root) => {
+    assertEquals(await closureOf(root, ["p/.nixbox/g.nix"]), [
+      "p/.nixbox/alias -> p/.nixbox/ssh/login_ed25519",
+      "p/.nixbox/g.nix",
+    ]);
+  }));
+
 Deno.test("a module that takes in the whole project, or what holds it, is refused by name", () =>
   withTree({ "p/.nixbox/g.nix": "[ ../. ]", "p/.nixbox/h.nix": "[ ../.. ]" }, async (root) => {
     for (const module of ["g.nix", "h.nix"]) {

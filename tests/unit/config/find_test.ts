@@ -100,6 +100,8 @@ Deno.test("under sudo, the config of the user who called it is accepted, nobody 
     try {
       Deno.env.set("SUDO_UID", "4321");
       assertEquals((await findProject(host, directory)).directory, directory);
+      const user = { ...host.user, uid: 1000 };
+      await rejects(findProject({ user }, directory), /belongs to another user/);
       Deno.env.set("SUDO_UID", "4322");
       await rejects(findProject(host, directory), /belongs to another user/);
     } finally {

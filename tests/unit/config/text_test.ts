@@ -41,6 +41,11 @@ error:
   ]);
 });
 
+Deno.test("of errors within errors the innermost is shown", () => {
+  const stderr = "error: while calling 'import'\n\n       error: syntax error, unexpected ';'\n";
+  assertEquals(nixMessage(stderr), ["syntax error, unexpected ';'"]);
+});
+
 Deno.test("output without an error of Nix's own is shown as it is", () => {
   assertEquals(nixMessage("Segmentation fault\n"), ["Segmentation fault"]);
 });
