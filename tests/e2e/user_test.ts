@@ -21,7 +21,8 @@ Deno.test("an ordinary user with sudo boots a machine whose processes are that u
   const made = await call("run", "id -u; touch ~/workspace/made; ls -A ~/workspace/.nixbox");
   assert.equal(made.stdout, "1000\n");
   assert.equal((await Deno.stat(`${project.directory}/made`)).uid, 1000);
-  assert.match((await call("logs", "dnsmasq")).stdout, /DHCP/);
+  const logs = await call("logs", "dnsmasq");
+  assert.match(logs.stdout, /DHCP/, logs.stderr);
   assert.equal((await call("doctor")).code, 0);
   assert.equal((await call("down")).code, 0);
   await assertNothingLeft();
