@@ -4,7 +4,12 @@ import { NixboxError } from "../host/error.ts";
 import { patchRunner, type Runner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
-import { type DnsmasqPaths, dnsmasqPaths, openDnsmasqConfig } from "../network/dnsmasq.ts";
+import {
+  dnsmasqDirectoryArguments,
+  type DnsmasqPaths,
+  dnsmasqPaths,
+  openDnsmasqConfig,
+} from "../network/dnsmasq.ts";
 import { openFirewall } from "../network/firewall.ts";
 import { createTapBatch } from "../network/tap.ts";
 import { guestGid, guestUid, type Isolation, masksFor, virtiofsdArgv } from "../share/virtiofsd.ts";
@@ -244,9 +249,8 @@ function rootCommands(
     ["nft", "-f", "-"],
     ["ip", "-batch", "-"],
     ["tee", "/proc/sys/net/ipv4/ip_forward"],
-    ["mkdir", "-p", paths.directory],
+    ["install", ...dnsmasqDirectoryArguments(paths, input.host.user.gid)],
     ["tee", paths.config],
-    ["tee", paths.log],
     ["dnsmasq", `--conf-file=${paths.config}`],
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))

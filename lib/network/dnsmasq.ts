@@ -25,6 +25,14 @@ export function dnsmasqPaths(sharedDirectory: string, slot: number): DnsmasqPath
   };
 }
 
+/**
+ * Arguments of install(1) for a slot's directory: root's, with the user's group handed down to the
+ * files in it, since dnsmasq keeps its log from everybody but its owner and group.
+ */
+export function dnsmasqDirectoryArguments(paths: DnsmasqPaths, gid: number): readonly string[] {
+  return ["-d", "-m", "2755", "-g", `${gid}`, paths.directory];
+}
+
 /** The config of a slot's dnsmasq in mode `open` (dnsmasq(8)): DHCP for one guest, and every name. */
 export function openDnsmasqConfig(options: {
   readonly slot: SlotAddresses;

@@ -38,10 +38,8 @@ export async function startDnsmasq(
   paths: DnsmasqPaths,
   config: string,
 ): Promise<void> {
-  await asRoot(host, "mkdir", ["-p", paths.directory]);
+  await asRoot(host, "install", dnsmasqDirectoryArguments(paths, host.user.gid));
   await asRoot(host, "tee", [paths.config], config);
-  // dnsmasq would make a log that only it and root can read.
-  await asRoot(host, "tee", [paths.log], "");
   await asRoot(host, "dnsmasq", [`--conf-file=${paths.config}`]);
 }
 

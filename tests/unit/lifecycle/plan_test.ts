@@ -185,7 +185,7 @@ Deno.test("rules, tap and dnsmasq are the slot's", () => {
 
 Deno.test("every command that runs as root is listed", () => {
   const programs = makePlan(input).asRoot.map(([program]) => program);
-  assert.deepEqual(programs, ["nft", "ip", "tee", "mkdir", "tee", "tee", "dnsmasq"]);
+  assert.deepEqual(programs, ["nft", "ip", "tee", "install", "tee", "dnsmasq"]);
   const weaker = makePlan({ ...input, isolation: "root-mount-namespace" });
   assert.equal(weaker.asRoot.filter(([program]) => program === "unshare").length, 2);
   assert.deepEqual(weaker.virtiofsd[0]?.argv.slice(0, 3), ["sudo", "--", "unshare"]);
