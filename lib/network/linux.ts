@@ -3,7 +3,7 @@ import { messageOf, NixboxError } from "../host/error.ts";
 import { endProcess } from "../host/end_process.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import { run } from "../host/process.ts";
-import type { DnsmasqPaths } from "./dnsmasq.ts";
+import { dnsmasqDirectoryArguments, type DnsmasqPaths } from "./dnsmasq.ts";
 import { removeFirewall } from "./firewall.ts";
 
 /** Loads a slot's rules in one transaction: all of them, or none and an error. */
