@@ -6,7 +6,7 @@
 import { version } from "./cmd/version.ts";
 
 if (import.meta.main) {
-  if (Deno.args.length === 1 && (Deno.args[0] === "--version" || Deno.args[0] === "-V")) {
+  if (Deno.args.length === 1 && (Deno.args[0] === "--version" || Deno.args[0] === "-v")) {
     console.log(`nixbox ${version}`);
   } else {
     const { main } = await import("./cmd/main.ts");

@@ -1,5 +1,6 @@
-import { buildChoiceParser, buildCommand } from "@stricli/core";
+import { buildCommand } from "@stricli/core";
 import type { CommandLineContext } from "./context.ts";
+import { choiceOf } from "./parse.ts";
 
 const shells = ["bash", "zsh", "fish"] as const;
 
@@ -20,11 +21,7 @@ EXAMPLES
   parameters: {
     positional: {
       kind: "tuple",
-      parameters: [{
-        brief: shells.join(", "),
-        parse: buildChoiceParser(shells),
-        placeholder: "SHELL",
-      }],
+      parameters: [{ ...choiceOf(shells), placeholder: "SHELL" }],
     },
   },
   func: async function (_flags, shell) {

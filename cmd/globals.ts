@@ -26,7 +26,6 @@ const switches: Readonly<Record<string, "json" | "quiet" | "verbose" | "noColor"
   "--quiet": "quiet",
   "-q": "quiet",
   "--verbose": "verbose",
-  "-v": "verbose",
   "--no-color": "noColor",
 };
 

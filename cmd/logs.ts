@@ -1,6 +1,7 @@
-import { buildChoiceParser, buildCommand } from "@stricli/core";
+import { buildCommand } from "@stricli/core";
 import type { LogName } from "../lib/lifecycle/logs.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
+import { choiceOf } from "./parse.ts";
 import { printable } from "./terminal.ts";
 
 const names = ["console", "hypervisor", "dnsmasq", "virtiofsd", "provisioning", "ssh"] as const;
@@ -33,12 +34,7 @@ EXAMPLES
     aliases: { f: "follow" },
     positional: {
       kind: "tuple",
-      parameters: [{
-        brief: names.join(", "),
-        parse: buildChoiceParser(names),
-        placeholder: "what",
-        optional: true,
-      }],
+      parameters: [{ ...choiceOf(names), placeholder: "what", optional: true }],
     },
   },
   func: async function (flags, name = "console") {
