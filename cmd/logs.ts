@@ -20,7 +20,7 @@ terminal, control characters that the guest wrote are shown, not obeyed.
 EXAMPLES
   nixbox logs
   nixbox logs console -f
-  nixbox logs dnsmasq          every name the guest asked for`,
+  nixbox logs dnsmasq          what address the guest got`,
   },
   parameters: {
     flags: {

@@ -1,7 +1,7 @@
 import type { Host, ProcessIdentity } from "./host.ts";
 import { NixboxError } from "./error.ts";
 import { lastLines, printableCommand } from "./process.ts";
-import { readTextIfExists } from "./files.ts";
+import { readTail } from "./files.ts";
 
 /** Marks every process that nixbox leaves running, so that a crash cannot hide one. */
 export const ownerVariable = "NIXBOX_VM";
@@ -62,7 +62,7 @@ async function diedAtOnce(
 ): Promise<NixboxError> {
   return new NixboxError(
     `${printableCommand(argv.slice(0, 1))} ended at once (${statusText(status)})`,
-    { log: lastLines(await readTextIfExists(logFile) ?? "", 12) },
+    { log: lastLines(await readTail(logFile), 12) },
   );
 }
 

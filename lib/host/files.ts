@@ -23,6 +23,32 @@ export async function readTextIfExists(path: string): Promise<string | undefined
   }
 }
 
+/** More than the last lines of any log need. */
+const tailBytes = 65_536;
+
+/**
+ * The end of a text file, 64 KiB at most; empty if there is none. For logs, which a guest can make
+ * as large as it likes.
+ */
+export async function readTail(path: string): Promise<string> {
+  try {
+    using file = await Deno.open(path);
+    const { size } = await file.stat();
+    await file.seek(Math.max(0, size - tailBytes), Deno.SeekMode.Start);
+    const bytes = new Uint8Array(Math.min(size, tailBytes));
+    let length = 0;
+    while (length < bytes.length) {
+      const count = await file.read(bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+    return new TextDecoder().decode(bytes.subarray(0, length));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
 /** Writes a file so that a reader sees the old text or the new, never half of one. */
 export async function writeTextAtomically(path: string, text: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.new`;

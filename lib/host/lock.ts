@@ -6,6 +6,8 @@ export interface LockOptions {
   /** Called once if someone else holds the lock. */
   readonly onWait?: () => void;
   readonly signal?: AbortSignal;
+  /** The path is a directory that is there already: it is locked itself. */
+  readonly isDirectory?: boolean;
 }
 
 /** A lock that is held; it ends with `release` or with this process, however that dies. */
@@ -14,13 +16,16 @@ export interface HeldLock {
 }
 
 /**
- * Takes an exclusive flock(2) on a file, which is made if missing. The lock is not inherited by
+ * Takes an exclusive flock(2) on a file, which is made if missing, or on a directory. The lock is not inherited by
  * child processes.
  *
  * @returns `undefined` if another holder kept it for all of `timeoutMs`.
  */
 export async function takeLock(path: string, options: LockOptions): Promise<HeldLock | undefined> {
-  const file = await Deno.open(path, { create: true, read: true, write: true, mode: 0o600 });
+  const file = await Deno.open(
+    path,
+    options.isDirectory ? { read: true } : { create: true, read: true, write: true, mode: 0o600 },
+  );
   let told = false;
   try {
     const held = await waitFor(async () => {

@@ -1,6 +1,6 @@
 import { type DetachedProcess, spawnDetached, statusText } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
-import { exists, readTextIfExists } from "../host/files.ts";
+import { exists, readTail } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { lastLines } from "../host/process.ts";
 import { sleep, waitFor } from "../host/wait.ts";
@@ -17,8 +17,8 @@ export function deathOf(
 ): AbortSignal {
   const controller = new AbortController();
   void process.ended.then(async (status) => {
-    const logs = await Promise.all(logFiles.map((file) => readTextIfExists(file)));
-    const log = logs.flatMap((text) => lastLines(text ?? "", 8));
+    const logs = await Promise.all(logFiles.map(readTail));
+    const log = logs.flatMap((text) => lastLines(text, 8));
     controller.abort(new NixboxError(`${what} ended (${statusText(status)})`, { log }));
   });
   return controller.signal;
@@ -92,7 +92,7 @@ export async function startMaster(
     const master = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
     const leftMs = deadline - performance.now();
     if (await stands(record, master, leftMs, options.signal)) return;
-    const error = loginError(await readTextIfExists(logFile) ?? "");
+    const error = loginError(await readTail(logFile));
     const mayPass = /refused|reset|closed|timed out|No route/i.test(error.log.join("\n"));
     if (!mayPass || performance.now() > deadline) throw error;
     await sleep(100, options.signal);

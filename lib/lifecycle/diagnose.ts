@@ -1,5 +1,5 @@
 import { NixboxError } from "../host/error.ts";
-import { readTextIfExists } from "../host/files.ts";
+import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import type { VmRecord } from "../state/record.ts";
@@ -48,7 +48,7 @@ export async function notReachableError(
   ];
   return new NixboxError(`the guest could not be reached within ${Math.round(afterMs / 1000)} s`, {
     hint: `${adviceFor(found)}; a slow machine may need \`--timeout SECONDS\``,
-    log: [...chain, ...lastLines(await readTextIfExists(consoleLog) ?? "", 8)],
+    log: [...chain, ...lastLines(await readTail(consoleLog), 8)],
   });
 }
 

@@ -7,7 +7,7 @@ import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import type { VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
-import { listRecords, lockProject } from "../state/store.ts";
+import { listRecords, lockProject, readRecord } from "../state/store.ts";
 import { clearSlot } from "./claim.ts";
 import { machineState } from "./machine.ts";
 import { takeDown } from "./takedown.ts";
@@ -77,11 +77,12 @@ export async function clearLeftover(
   emit: Emit,
 ): Promise<void> {
   if (leftover.kind === "machine") {
-    const { record } = leftover;
-    const lock = await lockProject(host, record.id, { timeoutMs: 5000 });
+    const { id } = leftover.record;
+    const lock = await lockProject(host, id, { timeoutMs: 5000 });
     try {
-      const isUp = record.vmm !== undefined && await isAlive(host, record.vmm);
-      if (!isUp || record.state !== "running") await takeDown(host, place, record, emit);
+      const record = await readRecord(host, id);
+      if (record === undefined || await machineState(host, record) === "running") return;
+      await takeDown(host, place, record, emit);
     } finally {
       lock.release();
     }

@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
-import { readTextIfExists } from "../host/files.ts";
+import { readTail } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import type { VmRecord } from "../state/record.ts";
 import { readRecord, statePaths } from "../state/store.ts";
@@ -57,7 +57,7 @@ const sentences: Readonly<Record<MachineState, string>> = {
 export async function lastWords(host: Host, id: string): Promise<readonly string[]> {
   const { logs } = statePaths(host, id);
   const texts = await Promise.all(
-    ["hypervisor", "console"].map((name) => readTextIfExists(`${logs}/${name}.log`)),
+    ["hypervisor", "console"].map((name) => readTail(`${logs}/${name}.log`)),
   );
-  return texts.flatMap((text) => lastLines(text ?? "", 6));
+  return texts.flatMap((text) => lastLines(text, 6));
 }

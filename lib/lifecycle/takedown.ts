@@ -126,7 +126,7 @@ async function sweep(host: Host, id: string): Promise<void> {
 
 async function leaveSlot(host: Host, place: SlotPlace, record: VmRecord): Promise<void> {
   // After a reboot of the host there is nothing to give back.
-  if (!await exists(place.directory)) return;
+  if (!await exists(`${place.directory}/slots`)) return;
   const lock = await lockSlots(place);
   try {
     await releaseSlot(host, place, record.network.slot, record.id);

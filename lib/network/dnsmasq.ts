@@ -45,8 +45,6 @@ export function openDnsmasqConfig(options: {
   return [
     `pid-file=${paths.pidFile}`,
     `log-facility=${paths.log}`,
-    "log-queries",
-    "log-dhcp",
     // Only this tap: the loopback interface and other machines' taps have resolvers of their own.
     `interface=${slot.tap}`,
     "except-interface=lo",

@@ -32,27 +32,34 @@ export function sharedDirectoryCommands(place: SlotPlace): readonly (readonly st
   return [
     ["install", "-d", "-m", "755", place.directory, `${place.directory}/vm`],
     // Sticky, like /tmp: every user may claim a slot, none may take away another's claim.
-    ["install", "-d", "-m", "1777", `${place.directory}/slots`],
-    ["install", "-m", "666", "/dev/null", `${place.directory}/lock`],
+    ["install", "-d", "-m", "1777", slotsDirectory(place)],
   ];
 }
 
 /** Makes the shared directory if this is the first machine since the host booted. */
 export async function prepareSharedDirectory(host: Host, place: SlotPlace): Promise<void> {
-  if (await exists(`${place.directory}/lock`)) return;
+  if (await exists(slotsDirectory(place))) return;
   for (const argv of sharedDirectoryCommands(place)) await run(host.privilege.asRoot(argv));
 }
 
-/** Takes the host-wide lock under which slots are given and taken. */
+function slotsDirectory(place: SlotPlace): string {
+  return `${place.directory}/slots`;
+}
+
+/**
+ * Takes the host-wide lock under which slots are given and taken: the directory itself, which any
+ * user may open, and which two that make it at once do not replace.
+ */
 export async function lockSlots(place: SlotPlace, signal?: AbortSignal): Promise<HeldLock> {
-  const held = await takeLock(`${place.directory}/lock`, {
+  const held = await takeLock(slotsDirectory(place), {
+    isDirectory: true,
     timeoutMs: 30_000,
     ...(signal === undefined ? {} : { signal }),
   });
   if (held !== undefined) return held;
   throw new NixboxError("the lock of the network slots was not free for 30 seconds", {
-    where: `${place.directory}/lock`,
-    hint: `see who holds it: \`fuser ${place.directory}/lock\``,
+    where: slotsDirectory(place),
+    hint: `see who holds it: \`fuser ${slotsDirectory(place)}\``,
   });
 }
 
@@ -116,7 +123,7 @@ export async function releaseSlot(
 }
 
 export function slotFile(place: SlotPlace, slot: number): string {
-  return `${place.directory}/slots/${slot}`;
+  return `${slotsDirectory(place)}/${slot}`;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   ensurePrivateDirectory,
   exists,
   fileError,
+  readTail,
   removeIfExists,
   writeTextAtomically,
 } from "../../../lib/host/files.ts";
@@ -82,6 +83,28 @@ Deno.test("a lock has one holder, and the next gets it when it is released", () 
     const third = await takeLock(file, { timeoutMs: 0 });
     assert.ok(third);
     third.release();
+  }));
+
+Deno.test("a directory is a lock too, and the next holder waits for it", () =>
+  inDirectory(async (parent) => {
+    const options = { timeoutMs: 0, isDirectory: true };
+    const first = await takeLock(parent, options);
+    assert.ok(first);
+    assert.equal(await takeLock(parent, options), undefined);
+    first.release();
+    const second = await takeLock(parent, options);
+    assert.ok(second);
+    second.release();
+  }));
+
+Deno.test("of a log of any size only the end is read", () =>
+  inDirectory(async (parent) => {
+    const file = `${parent}/log`;
+    assert.equal(await readTail(file), "");
+    await Deno.writeTextFile(file, `${"x".repeat(300_000)}\nlast\n`);
+    const tail = await readTail(file);
+    assert.equal(tail.length, 65_536);
+    assert.ok(tail.endsWith("x\nlast\n"));
   }));
 
 Deno.test("a wait ends with what it waited for, its time, or its signal", async () => {
