@@ -1,22 +1,13 @@
 /**
- * `deno task compile`: makes one executable file in `dist/`.
+ * `deno task compile`: makes one executable file in `dist/` that needs nothing else: deno and the
+ * bundle, packed behind a shell script that unpacks them once into the user's cache.
  *
- * `deno compile` needs denort, which Deno downloads from its own site or takes from DENORT_BIN. Where
- * neither is to be had, the file is a self-extracting one: deno and the bundle, packed behind a shell
- * script that unpacks them once into the user's cache.
+ * `deno compile` itself needs denort, which Deno downloads from its own site only, and embeds files
+ * where Nix cannot read them.
  */
 import { run } from "../host/process.ts";
-import { messageOf } from "../host/error.ts";
 import { sha256 } from "../host/hash.ts";
 import { makeBundle } from "./bundle.ts";
-
-async function compile(root: string, output: string): Promise<void> {
-  await run([
-    ...[Deno.execPath(), "compile", "--quiet", "--no-prompt", "--allow-all"],
-    ...["--include", "nix", "--include", "flake.nix", "--include", "flake.lock"],
-    ...["--output", output, "main.ts"],
-  ], { cwd: root });
-}
 
 /** The first part of the file; the archive begins after the line `__ARCHIVE__`. */
 function extractor(hash: string): string {
@@ -60,15 +51,6 @@ if (import.meta.main) {
   const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
   const output = `${root}/dist/nixbox-${Deno.build.target}`;
   await Deno.mkdir(`${root}/dist`, { recursive: true });
-  try {
-    await compile(root, output);
-    console.log(`${output}: compiled`);
-  } catch (error) {
-    console.error(`no denort, which deno compile needs (${messageOf(error)}).`);
-    console.error(
-      "Set DENORT_BIN to one for a compiled file; making a self-extracting file instead.",
-    );
-    await makeSelfExtracting(root, output);
-    console.log(`${output}: self-extracting`);
-  }
+  await makeSelfExtracting(root, output);
+  console.log(output);
 }
