@@ -1,7 +1,17 @@
-import * as z from "zod/mini";
 import type { NetworkMode } from "../config/types.ts";
 import type { ProcessIdentity } from "../host/host.ts";
 import type { HypervisorName } from "../runner/types.ts";
+import {
+  type Check,
+  isArrayOf,
+  isBoolean,
+  isInteger,
+  isNumber,
+  isObjectOf,
+  isOneOf,
+  isOptional,
+  isString,
+} from "./shape.ts";
 
 /** A directory that a machine shares. */
 export interface ShareRecord {
@@ -76,46 +86,59 @@ export interface VmRecord {
   readonly hooks: { readonly preDown: readonly string[]; readonly postDown: readonly string[] };
 }
 
-const identity = z.strictObject({ pid: z.int(), startTime: z.string() });
-
-const share = z.strictObject({
-  id: z.string(),
-  tag: z.string(),
-  source: z.string(),
-  target: z.optional(z.string()),
-  readonly: z.boolean(),
-  socket: z.string(),
+/** A process as it is written down. */
+export const isIdentity: Check<ProcessIdentity> = isObjectOf<ProcessIdentity>({
+  pid: isInteger,
+  startTime: isString,
 });
 
+const isShare = isObjectOf<ShareRecord>({
+  id: isString,
+  tag: isString,
+  source: isString,
+  target: isOptional(isString),
+  readonly: isBoolean,
+  socket: isString,
+});
+
+const isId: Check<string> = (value): value is string =>
+  isString(value) && /^[0-9a-f]{12}$/.test(value);
+
 /** Checks a record that was read. */
-export const vmRecordSchema: z.ZodMiniType<VmRecord> = z.strictObject({
-  version: z.literal(1),
-  id: z.string().check(z.regex(/^[0-9a-f]{12}$/)),
-  name: z.string(),
-  project: z.string(),
-  state: z.enum(["starting", "running", "stopping"]),
-  startedAt: z.number(),
-  starter: identity,
-  hypervisor: z.enum(["cloud-hypervisor", "qemu", "vfkit"]),
-  acceleration: z.enum(["hardware", "emulation"]),
-  cpus: z.number(),
-  memoryMB: z.number(),
-  build: z.string(),
-  runtimeDirectory: z.string(),
-  secretsDirectory: z.string(),
-  apiSocket: z.string(),
-  vmm: z.optional(identity),
-  virtiofsd: z.array(z.strictObject({ id: z.string(), process: identity })),
-  shares: z.array(share),
-  network: z.strictObject({
-    mode: z.enum(["open", "filtered", "off"]),
-    slot: z.int(),
-    tap: z.string(),
-    table: z.string(),
-    mac: z.string(),
-    gateway: z.string(),
-    address: z.string(),
+export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
+  version: isOneOf(1),
+  id: isId,
+  name: isString,
+  project: isString,
+  state: isOneOf("starting", "running", "stopping"),
+  startedAt: isNumber,
+  starter: isIdentity,
+  hypervisor: isOneOf("cloud-hypervisor", "qemu", "vfkit"),
+  acceleration: isOneOf("hardware", "emulation"),
+  cpus: isInteger,
+  memoryMB: isNumber,
+  build: isString,
+  runtimeDirectory: isString,
+  secretsDirectory: isString,
+  apiSocket: isString,
+  vmm: isOptional(isIdentity),
+  virtiofsd: isArrayOf(isObjectOf<VmRecord["virtiofsd"][number]>({
+    id: isString,
+    process: isIdentity,
+  })),
+  shares: isArrayOf(isShare),
+  network: isObjectOf<VmRecord["network"]>({
+    mode: isOneOf("open", "filtered", "off"),
+    slot: isInteger,
+    tap: isString,
+    table: isString,
+    mac: isString,
+    gateway: isString,
+    address: isString,
   }),
-  guest: z.strictObject({ user: z.string(), home: z.string() }),
-  hooks: z.strictObject({ preDown: z.array(z.string()), postDown: z.array(z.string()) }),
+  guest: isObjectOf<VmRecord["guest"]>({ user: isString, home: isString }),
+  hooks: isObjectOf<VmRecord["hooks"]>({
+    preDown: isArrayOf(isString),
+    postDown: isArrayOf(isString),
+  }),
 });

@@ -1,23 +1,31 @@
-import * as z from "zod/mini";
 import type { Host, ProcessIdentity } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { isAlive } from "../host/end_process.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
 import { run } from "../host/process.ts";
+import { isIdentity } from "./record.ts";
+import { isInteger, isNumber, isObjectOf, isString } from "./shape.ts";
 
 /** Slots are the host's, not one user's: taps, addresses and firewall tables are named by them. */
 export const slotCount = 64;
 
-const ownerSchema = z.strictObject({
-  id: z.string(),
-  uid: z.int(),
+/** Who holds a slot. */
+export interface SlotOwner {
+  /** The project's id. */
+  readonly id: string;
+  readonly uid: number;
   /** The `nixbox up` at first, the VMM once it runs. */
-  process: z.strictObject({ pid: z.int(), startTime: z.string() }),
-  memoryMB: z.number(),
-});
+  readonly process: ProcessIdentity;
+  readonly memoryMB: number;
+}
 
-export type SlotOwner = z.infer<typeof ownerSchema>;
+const isSlotOwner = isObjectOf<SlotOwner>({
+  id: isString,
+  uid: isInteger,
+  process: isIdentity,
+  memoryMB: isNumber,
+});
 
 /** Where the host's slots are kept. */
 export interface SlotPlace {
@@ -87,9 +95,9 @@ export async function readSlotOwner(
 ): Promise<SlotOwner | undefined> {
   const text = await readTextIfExists(slotFile(place, slot));
   if (text === undefined) return undefined;
-  const parsed = ownerSchema.safeParse(parseJson(text));
-  return parsed.success
-    ? parsed.data
+  const value = parseJson(text);
+  return isSlotOwner(value)
+    ? value
     : { id: "unknown", uid: -1, process: { pid: 1, startTime: "unknown" }, memoryMB: 0 };
 }
 

@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
-import { type VmRecord, vmRecordSchema } from "./record.ts";
+import { isVmRecord, type VmRecord } from "./record.ts";
 
 /** Where things of one project are kept. */
 export interface StatePaths {
@@ -41,15 +41,19 @@ export async function readRecord(host: Host, id: string): Promise<VmRecord | und
 
 /** @throws {NixboxError} for a record of another version or one that was tampered with. */
 export function parseRecord(text: string, path: string): VmRecord {
+  const value = parseJson(text);
+  if (isVmRecord(value)) return value;
+  throw new NixboxError(`${path} is not a record of this version of nixbox`, {
+    where: path,
+    hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
+  });
+}
+
+function parseJson(text: string): unknown {
   try {
-    return vmRecordSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new NixboxError(`${path} is not a record of this version of nixbox`, {
-      where: path,
-      hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
-      log: [messageOf(error)],
-      cause: error,
-    });
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
