@@ -33,6 +33,10 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 const whole: number[] = [];
 const afterSshd: number[] = [];
 const runTrue: number[] = [];
+const status: number[] = [];
+const emptyRun: number[] = [];
+const emptyScript = `${directory}/empty.ts`;
+await Deno.writeTextFile(emptyScript, "");
 const downs: number[] = [];
 const stays = new Set<string>();
 for (let round = 0; round < 5; round++) {
@@ -43,6 +47,11 @@ for (let round = 0; round < 5; round++) {
   await run(["nixbox", "run", "true"], command);
   for (let count = 0; count < 8; count++) {
     runTrue.push(await timed(() => run(["nixbox", "run", "true"], command)));
+  }
+  const empty = ["deno", "run", "--quiet", "--cached-only", emptyScript];
+  for (let count = 0; count < 8; count++) {
+    status.push(await timed(() => run(["nixbox", "status"], command)));
+    emptyRun.push(await timed(() => run(empty, command)));
   }
   const { stdout } = await run(["ps", "-eo", "rss=,args="]);
   for (const line of stdout.split("\n")) {
@@ -58,6 +67,8 @@ console.log("a machine's life, 5 rounds in the lab (QEMU, TCG, 2 vCPUs, 1 GiB):"
 console.log(row("up, runner built before", whole));
 console.log(row("of that, after sshd listens", afterSshd, "to be under 2000"));
 console.log(row("run true", runTrue, "to be under 150"));
+const ratio = (median(status) / median(emptyRun)).toFixed(2);
+console.log(row("status, with a machine up", status, `${ratio} x an empty deno run`));
 console.log(row("down, willing guest", downs, "to be under 2500"));
 console.log(row("down, deaf guest (once)", deaf, "to be under 15000"));
 console.log(`  Deno processes of nixbox that stay: ${stays.has("main.ts") ? "some" : "none"}`);
