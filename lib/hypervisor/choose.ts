@@ -24,8 +24,11 @@ export function chooseHypervisor(
     warning: `no KVM (${acceleration.reason}): QEMU emulates, slowly`,
   } as const;
   if (os === "darwin") {
-    if (choice === "auto" || choice === "vfkit") return { hypervisor: "vfkit" };
-    throw impossible(choice, "macOS has vfkit");
+    if (choice !== "auto" && choice !== "vfkit") throw impossible(choice, "macOS has vfkit");
+    if (acceleration.usable) return { hypervisor: "vfkit" };
+    throw new NixboxError(`no machine can run on this host: ${acceleration.reason}`, {
+      hint: "vfkit needs a Mac with Apple silicon that is not a virtual machine itself",
+    });
   }
   if (choice === "vfkit") throw impossible(choice, "vfkit runs on macOS only");
   if (choice === "qemu") return acceleration.usable ? { hypervisor: "qemu" } : emulated;

@@ -3,15 +3,18 @@ import { NixboxError } from "../host/error.ts";
 import { waitFor } from "../host/wait.ts";
 import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
 import { connectSocket } from "./connect.ts";
-import { type HttpResponse, request } from "./http.ts";
+import { ConnectionLost, request } from "./http.ts";
 import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types.ts";
 
 /** Drives cloud-hypervisor by its REST API (its openapi/cloud-hypervisor.yaml), root /api/v1. */
 export const cloudHypervisorDriver: HypervisorDriver = {
   async connect(socketPath, options) {
+    const deadline = performance.now() + options.timeoutMs;
     (await connectSocket(socketPath, options)).close();
     const api = new Api(socketPath);
-    await api.get("vmm.ping", pingSchema);
+    // At least a moment, for a socket that was there at the last.
+    const timeoutMs = Math.max(deadline - performance.now(), 100);
+    await api.get("vmm.ping", pingSchema, { ...options, timeoutMs });
     return new CloudHypervisorGuest(api);
   },
 };
@@ -26,20 +29,31 @@ const infoSchema = z.object({
     disks: z.nullish(
       z.array(z.object({ id: z.nullish(z.string()), readonly: z.nullish(z.boolean()) })),
     ),
-    fs: z.nullish(z.array(z.object({ id: z.nullish(z.string()), tag: z.string() }))),
+    fs: z.nullish(z.array(z.object({ id: z.nullish(z.string()), tag: z.nullish(z.string()) }))),
   }),
   device_tree: z.nullish(z.record(z.string(), z.unknown())),
 });
 
-/** Adding a share makes cloud-hypervisor wait for virtiofsd's socket, up to a minute. */
-const requestTimeoutMs = 70_000;
+interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+const usual: CallOptions = { timeoutMs: 15_000 };
+
+/** cloud-hypervisor tries virtiofsd's socket for a minute before it gives up (vu_common_ctrl.rs). */
+const patient: CallOptions = { timeoutMs: 70_000 };
 
 /** The API of one cloud-hypervisor, with every status and body checked. */
 class Api {
   constructor(private readonly socketPath: string) {}
 
-  async get<T extends z.ZodMiniType>(call: string, schema: T): Promise<z.infer<T>> {
-    const { body } = await this.#send("GET", call, undefined, [200]);
+  async get<T extends z.ZodMiniType>(
+    call: string,
+    schema: T,
+    options = usual,
+  ): Promise<z.infer<T>> {
+    const body = await this.#send("GET", call, undefined, [200], options);
     const parsed = schema.safeParse(parseJson(body));
     if (parsed.success) return parsed.data;
     throw new NixboxError(`cloud-hypervisor's answer to ${call} is not as documented`, {
@@ -48,8 +62,8 @@ class Api {
     });
   }
 
-  async put(call: string, body?: unknown): Promise<void> {
-    await this.#send("PUT", call, body, [200, 204]);
+  async put(call: string, body?: unknown, options = usual): Promise<void> {
+    await this.#send("PUT", call, body, [200, 204], options);
   }
 
   async #send(
@@ -57,10 +71,11 @@ class Api {
     call: string,
     body: unknown,
     expected: readonly number[],
-  ): Promise<HttpResponse> {
+    options: CallOptions,
+  ): Promise<string> {
     const path = `/api/v1/${call}`;
-    const response = await request(this.socketPath, method, path, body, requestTimeoutMs);
-    if (expected.includes(response.status)) return response;
+    const response = await request(this.socketPath, { method, path, body, ...options });
+    if (expected.includes(response.status)) return response.body;
     const reasons = errorLines(response.body);
     throw new NixboxError(
       `cloud-hypervisor refused ${call} (${response.status}): ${reasons[0] ?? "it gave no reason"}`,
@@ -112,8 +127,13 @@ class CloudHypervisorGuest implements RunningGuest {
     await this.api.put("vm.power-button");
   }
 
+  /** cloud-hypervisor may be gone before its answer has come: that is what was asked for. */
   async kill(): Promise<void> {
-    await this.api.put("vmm.shutdown");
+    try {
+      await this.api.put("vmm.shutdown");
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
   }
 
   close(): void {
@@ -121,7 +141,6 @@ class CloudHypervisorGuest implements RunningGuest {
   }
 }
 
-/** Unknown fields are ignored by the server, so what was added is looked up afterwards. */
 class CloudHypervisorHotPlug implements HotPlug {
   constructor(private readonly api: Api) {}
 
@@ -134,21 +153,39 @@ class CloudHypervisorHotPlug implements HotPlug {
       image_type: "Raw",
       ...(serial === undefined ? {} : { serial }),
     });
-    const { config } = await this.api.get("vm.info", infoSchema);
-    const added = (config.disks ?? []).find((found) => found.id === id);
-    if (added !== undefined && (added.readonly ?? false) === readonly) return;
-    if (added !== undefined) await this.removeDevice(id);
-    throw new NixboxError(`cloud-hypervisor did not add the disk ${id} as it was asked to`);
+    await this.#requireAdded(
+      id,
+      "disk",
+      ({ config }) =>
+        (config.disks ?? []).some((found) =>
+          found.id === id && (found.readonly ?? false) === readonly
+        ),
+    );
   }
 
   async addShare(
     share: RunnerShare & { readonly id: string; readonly socket: string },
   ): Promise<void> {
     const { id, tag, socket } = share;
-    await this.api.put("vm.add-fs", { id, tag, socket, num_queues: 1, queue_size: 1024 });
-    const { config } = await this.api.get("vm.info", infoSchema);
-    if ((config.fs ?? []).some((found) => found.id === id && found.tag === tag)) return;
-    throw new NixboxError(`cloud-hypervisor did not add the share ${id} as it was asked to`);
+    const body = { id, tag, socket, num_queues: 1, queue_size: 1024 };
+    await this.api.put("vm.add-fs", body, patient);
+    await this.#requireAdded(
+      id,
+      "share",
+      ({ config }) => (config.fs ?? []).some((found) => found.id === id && found.tag === tag),
+    );
+  }
+
+  /** Unknown fields are ignored by the server, so what was added is looked up afterwards. */
+  async #requireAdded(
+    id: string,
+    what: "disk" | "share",
+    isThere: (info: z.infer<typeof infoSchema>) => boolean,
+  ): Promise<void> {
+    const info = await this.api.get("vm.info", infoSchema);
+    if (isThere(info)) return;
+    if (Object.hasOwn(info.device_tree ?? {}, id)) await this.removeDevice(id);
+    throw new NixboxError(`cloud-hypervisor did not add the ${what} ${id} as it was asked to`);
   }
 
   /** The answer only says that the guest was asked; the device is gone when the tree lacks it. */
@@ -157,7 +194,7 @@ class CloudHypervisorHotPlug implements HotPlug {
     await this.api.put("vm.remove-device", { id });
     const gone = await waitFor(async () => {
       const { device_tree } = await this.api.get("vm.info", infoSchema);
-      return Object.hasOwn(device_tree ?? {}, id) ? undefined : true;
+      return device_tree && !Object.hasOwn(device_tree, id) ? true : undefined;
     }, { timeoutMs, firstDelayMs: 20, longestDelayMs: 200 });
     if (gone) return;
     throw new NixboxError(

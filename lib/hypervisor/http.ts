@@ -1,9 +1,19 @@
-import { NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../host/error.ts";
+import { parseResponse } from "./http_response.ts";
+import type { HttpResponse } from "./http_response.ts";
 
-export interface HttpResponse {
-  readonly status: number;
-  readonly body: string;
+export interface HttpRequest {
+  readonly method: "GET" | "PUT" | "POST";
+  /** The target in origin form: `/api/v1/vm.info`. */
+  readonly path: string;
+  /** Sent as JSON; without it the request has no body, and no headers of one. */
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
+
+/** Nobody listens on the control socket, or the connection ended before the answer did. */
+export class ConnectionLost extends NixboxError {}
 
 /** More than any answer of a hypervisor. */
 const longestAnswer = 8 * 1024 * 1024;
@@ -12,37 +22,58 @@ const longestAnswer = 8 * 1024 * 1024;
  * One HTTP/1.1 request on a Unix socket (RFC 9112), on a connection of its own. `fetch` cannot: it
  * writes the target in absolute form, which small servers take for a path.
  *
+ * @throws {ConnectionLost} if the hypervisor is gone, or goes before it has answered.
  * @throws {NixboxError} if there is no answer within `timeoutMs`, or it is no HTTP.
  */
-export async function request(
-  socketPath: string,
-  method: "GET" | "PUT",
-  path: string,
-  body: unknown,
-  timeoutMs: number,
-): Promise<HttpResponse> {
-  const connection = await Deno.connect({ transport: "unix", path: socketPath });
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
+export async function request(socketPath: string, request: HttpRequest): Promise<HttpResponse> {
+  request.signal?.throwIfAborted();
+  const connection = await connect(socketPath);
+  let failure: unknown;
+  const stop = (reason: unknown) => {
+    if (failure !== undefined) return;
+    failure = reason;
     connection.close();
-  }, timeoutMs);
+  };
+  const { method, path, timeoutMs, signal } = request;
+  const silence = new NixboxError(
+    `the hypervisor did not answer ${method} ${path} within ${timeoutMs / 1000} s`,
+  );
+  const timer = setTimeout(() => stop(silence), timeoutMs);
+  const onAbort = () => stop(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  // It may have come while the connection was being made.
+  if (signal?.aborted) onAbort();
   try {
-    await writeAll(connection, requestText(method, path, body));
+    await writeAll(connection, requestText(request));
     return await readResponse(connection);
   } catch (error) {
-    if (!isLate) throw error;
-    throw new NixboxError(`no answer to ${method} ${path} within ${timeoutMs / 1000} s`, {
-      cause: error,
-    });
+    if (failure !== undefined) throw failure;
+    if (error instanceof NixboxError) throw error;
+    throw lost(socketPath, error);
   } finally {
     clearTimeout(timer);
-    if (!isLate) connection.close();
+    signal?.removeEventListener("abort", onAbort);
+    if (failure === undefined) connection.close();
   }
 }
 
+async function connect(path: string): Promise<Deno.UnixConn> {
+  try {
+    return await Deno.connect({ transport: "unix", path });
+  } catch (error) {
+    throw lost(path, error);
+  }
+}
+
+function lost(socketPath: string, error: unknown): ConnectionLost {
+  return new ConnectionLost(`the hypervisor cannot be reached: ${messageOf(error)}`, {
+    where: socketPath,
+    cause: error,
+  });
+}
+
 /** A request without a body has no content headers: some of cloud-hypervisor's calls refuse any. */
-function requestText(method: string, path: string, body: unknown): string {
+function requestText({ method, path, body }: HttpRequest): string {
   const head = [`${method} ${path} HTTP/1.1`, "Host: localhost", "Accept: application/json"];
   if (body === undefined) return [...head, "", ""].join("\r\n");
   const text = JSON.stringify(body);
@@ -58,88 +89,23 @@ async function writeAll(connection: Deno.Conn, text: string): Promise<void> {
 }
 
 async function readResponse(connection: Deno.Conn): Promise<HttpResponse> {
-  let bytes = new Uint8Array();
+  let received = new Uint8Array();
   const buffer = new Uint8Array(65536);
   while (true) {
-    const found = parseResponse(bytes, false);
-    if (found !== undefined) return found;
     const count = await connection.read(buffer);
-    if (count === null) break;
-    bytes = concatenate(bytes, buffer.subarray(0, count));
-    if (bytes.length > longestAnswer) throw new NixboxError("the hypervisor's answer has no end");
-  }
-  const found = parseResponse(bytes, true);
-  if (found !== undefined) return found;
-  throw new NixboxError("the hypervisor closed its control connection in the middle of an answer");
-}
-
-/**
- * Parses a response as far as it has come; `undefined` if there is more to come. `isWhole` says that
- * the connection has ended.
- */
-export function parseResponse(
-  bytes: Uint8Array<ArrayBuffer>,
-  isWhole: boolean,
-): HttpResponse | undefined {
-  const text = new TextDecoder("latin1").decode(bytes);
-  const end = text.indexOf("\r\n\r\n");
-  if (end < 0) return undefined;
-  const [statusLine = "", ...headerLines] = text.slice(0, end).split("\r\n");
-  const status = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(statusLine)?.[1];
-  if (status === undefined) {
-    throw new NixboxError(`the hypervisor's answer is no HTTP: ${statusLine}`);
-  }
-  const headers = new Map(headerLines.map((line) => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
-  }));
-  // 1xx is not the answer; 204 and 304 never have a body (RFC 9110, section 15).
-  if (status.startsWith("1")) return parseResponse(bytes.slice(end + 4), isWhole);
-  if (status === "204" || status === "304") return { status: Number(status), body: "" };
-  const rest = bytes.slice(end + 4);
-  const body = /\bchunked\b/i.test(headers.get("transfer-encoding") ?? "")
-    ? dechunk(rest)
-    : bodyOf(rest, headers.get("content-length"), isWhole);
-  return body === undefined
-    ? undefined
-    : { status: Number(status), body: new TextDecoder().decode(body) };
-}
-
-function bodyOf(
-  rest: Uint8Array<ArrayBuffer>,
-  length: string | undefined,
-  isWhole: boolean,
-): Uint8Array<ArrayBuffer> | undefined {
-  if (length === undefined) return isWhole ? rest : undefined;
-  return rest.length >= Number(length) ? rest.slice(0, Number(length)) : undefined;
-}
-
-/** Chunked transfer coding (RFC 9112, section 7.1); `undefined` if the last chunk has not come. */
-function dechunk(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
-  const text = new TextDecoder("latin1").decode(bytes);
-  let body = new Uint8Array();
-  let at = 0;
-  while (true) {
-    const lineEnd = text.indexOf("\r\n", at);
-    if (lineEnd < 0) return undefined;
-    const size = Number.parseInt(text.slice(at, lineEnd), 16);
-    if (!Number.isInteger(size)) {
-      throw new NixboxError("the hypervisor's answer has a broken chunk");
+    if (count !== null) {
+      const longer = new Uint8Array(received.length + count);
+      longer.set(received);
+      longer.set(buffer.subarray(0, count), received.length);
+      received = longer;
     }
-    if (size === 0) return body;
-    const start = lineEnd + 2;
-    if (bytes.length < start + size + 2) return undefined;
-    body = concatenate(body, bytes.slice(start, start + size));
-    at = start + size + 2;
+    const response = parseResponse(received, count === null);
+    if (response !== undefined) return response;
+    if (count === null) {
+      throw new ConnectionLost("the hypervisor closed its control connection without an answer");
+    }
+    if (received.length > longestAnswer) {
+      throw new NixboxError("the hypervisor's answer has no end");
+    }
   }
-}
-
-function concatenate(
-  a: Uint8Array<ArrayBuffer>,
-  b: Uint8Array<ArrayBufferLike>,
-): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(a.length + b.length);
-  joined.set(a);
-  joined.set(b, a.length);
-  return joined;
 }

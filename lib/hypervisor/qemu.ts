@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
 import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
 import { connectSocket } from "./connect.ts";
-import { Qmp } from "./qmp.ts";
+import { Qmp, QmpError } from "./qmp.ts";
 import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types.ts";
 
 /** Drives QEMU by QMP (docs/interop/qemu-qmp-ref). */
@@ -22,6 +22,8 @@ const memorySchema = z.object({
 const versionSchema = z.object({
   qemu: z.object({ major: z.int(), minor: z.int(), micro: z.int() }),
 });
+
+const propertiesSchema = z.array(z.object({ name: z.string(), type: z.string() }));
 
 class QemuGuest implements RunningGuest {
   readonly hotPlug: HotPlug;
@@ -47,8 +49,13 @@ class QemuGuest implements RunningGuest {
     await this.qmp.execute("system_powerdown");
   }
 
+  /** QEMU may be gone before its answer has come: that is what was asked for. */
   async kill(): Promise<void> {
-    await this.qmp.execute("quit");
+    try {
+      await this.qmp.execute("quit");
+    } catch (error) {
+      if (error instanceof QmpError || !this.qmp.hasEnded) throw error;
+    }
   }
 
   close(): void {
@@ -72,13 +79,6 @@ function stateOf(status: string): GuestInfo["state"] {
       return "paused";
   }
 }
-
-const pciSchema = z.array(z.object({
-  devices: z.array(z.object({
-    qdev_id: z.optional(z.string()),
-    pci_bridge: z.optional(z.object({ devices: z.optional(z.array(z.unknown())) })),
-  })),
-}));
 
 /**
  * Devices come and go on PCIe root ports, one each; q35's own bus takes none while the guest runs.
@@ -127,18 +127,31 @@ class QemuHotPlug implements HotPlug {
 
   async removeDevice(id: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {
     const timeoutMs = options.timeoutMs ?? 10_000;
-    const gone = this.qmp.nextEvent(
-      ({ event, data }) => event === "DEVICE_DELETED" && data["device"] === id,
-      timeoutMs,
+    const stop = new AbortController();
+    const outcome = this.qmp.nextEvent(
+      ({ event, data }) => unplugEvents.has(event) && data["device"] === id,
+      { timeoutMs, signal: stop.signal },
     );
-    await this.qmp.execute("device_del", { id });
-    if (await gone === undefined) {
-      throw new NixboxError(
-        `the guest did not let go of the device ${id} within ${Math.round(timeoutMs / 1000)} s`,
-        { hint: "is it in use in the guest, or the guest not up to it?" },
-      );
+    // Its failure is told by the command's, which comes first.
+    outcome.catch(() => {});
+    try {
+      await this.#askToUnplug(id);
+      const seen = await outcome;
+      if (seen?.event !== "DEVICE_DELETED") throw notReleased(id, timeoutMs, seen !== undefined);
+    } finally {
+      stop.abort();
     }
     await this.#removeBackend(id);
+  }
+
+  /** A guest that was asked before and has not answered yet is not asked twice. */
+  async #askToUnplug(id: string): Promise<void> {
+    try {
+      await this.qmp.execute("device_del", { id });
+    } catch (error) {
+      const isAsked = error instanceof QmpError && /already in the process/.test(error.description);
+      if (!isAsked) throw error;
+    }
   }
 
   /** What stands behind a device. One of the command line's own drives goes with its device. */
@@ -164,21 +177,38 @@ class QemuHotPlug implements HotPlug {
     try {
       await this.qmp.execute("device_add", device);
     } catch (error) {
-      await undo();
+      await undo().catch(() => {});
       throw error;
     }
   }
 
+  /** `query-pci` sees only what the guest's firmware has numbered, so the objects are asked. */
   async #freePort(): Promise<string> {
-    const buses = pciSchema.parse(await this.qmp.execute("query-pci"));
-    const free = buses.flatMap(({ devices }) => devices)
-      .find(({ qdev_id, pci_bridge }) =>
-        qdev_id !== undefined && qdev_id !== "" && pci_bridge !== undefined &&
-        (pci_bridge.devices ?? []).length === 0
-      );
-    if (free?.qdev_id !== undefined) return free.qdev_id;
+    const path = "/machine/peripheral";
+    for (const { name, type } of await this.#properties(path)) {
+      if (type !== "child<pcie-root-port>") continue;
+      const bus = await this.#properties(`${path}/${name}/${name}`);
+      if (!bus.some((property) => property.name.startsWith("child["))) return name;
+    }
     throw new NixboxError("the machine has no place for another device", {
       hint: "unmount a share first",
     });
   }
+
+  async #properties(path: string): Promise<z.infer<typeof propertiesSchema>> {
+    return propertiesSchema.parse(await this.qmp.execute("qom-list", { path }));
+  }
+}
+
+/** How an unplug ends: the guest let go, or says that it will not (QAPI: qdev.json). */
+const unplugEvents = new Set(["DEVICE_DELETED", "DEVICE_UNPLUG_GUEST_ERROR"]);
+
+function notReleased(id: string, timeoutMs: number, wasRefused: boolean): NixboxError {
+  const seconds = Math.round(timeoutMs / 1000);
+  return new NixboxError(
+    wasRefused
+      ? `the guest refuses to let go of the device ${id}`
+      : `the guest did not let go of the device ${id} within ${seconds} s`,
+    { hint: "is it in use in the guest, or the guest not up to it?" },
+  );
 }

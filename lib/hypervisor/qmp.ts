@@ -37,16 +37,27 @@ export function parseQmp(line: string): QmpMessage {
   }
 }
 
+interface Listener {
+  readonly take: (event: QmpEvent) => void;
+  readonly fail: (reason: unknown) => void;
+}
+
 interface Waiting {
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
   readonly command: string;
 }
 
+/** QEMU answers at once; one that does not has stopped. */
+const answerTimeoutMs = 10_000;
+
+/** The longest line of QMP that is read: no answer to a command of ours comes near it. */
+const longestLine = 4 * 1024 * 1024;
+
 /** A connection to QEMU's control socket, ready for commands. */
 export class Qmp {
   readonly #waiting = new Map<number, Waiting>();
-  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #listeners = new Set<Listener>();
   readonly #greeting = Promise.withResolvers<void>();
   #nextId = 1;
   #ended: unknown;
@@ -74,6 +85,8 @@ export class Qmp {
     const timer = setTimeout(() => qmp.#fail(silence), options.timeoutMs);
     const stop = () => qmp.#fail(options.signal?.reason);
     options.signal?.addEventListener("abort", stop, { once: true });
+    // It may have come while the connection was being made.
+    if (options.signal?.aborted) stop();
     try {
       await qmp.#greeting.promise;
       await qmp.execute("qmp_capabilities");
@@ -84,43 +97,74 @@ export class Qmp {
     }
   }
 
-  /** Runs one command and gives what it returns. @throws {QmpError} if QEMU refuses it. */
+  /**
+   * Runs one command and gives what it returns.
+   *
+   * @throws {QmpError} if QEMU refuses it.
+   * @throws {NixboxError} if there is no answer within 10 s, after which the connection is closed.
+   */
   async execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
     if (this.#ended !== undefined) throw this.#ended;
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#waiting.set(id, { resolve, reject, command });
-    const message = { execute: command, id, ...(args === undefined ? {} : { arguments: args }) };
-    let bytes = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+    const seconds = answerTimeoutMs / 1000;
+    const silence = new NixboxError(`QEMU did not answer to ${command} within ${seconds} s`);
+    const timer = setTimeout(() => this.#fail(silence), answerTimeoutMs);
+    try {
+      const message = { execute: command, id, ...(args === undefined ? {} : { arguments: args }) };
+      // Raced: QEMU may refuse a command whose end it has not read.
+      await Promise.race([this.#write(`${JSON.stringify(message)}\n`), promise]);
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  async #write(text: string): Promise<void> {
+    let bytes = new TextEncoder().encode(text);
     try {
       while (bytes.length > 0) bytes = bytes.subarray(await this.connection.write(bytes));
     } catch (error) {
-      this.#waiting.delete(id);
-      throw new NixboxError("QEMU's control socket is closed", { cause: error });
+      throw this.#ended ?? new NixboxError("QEMU closed its control socket", { cause: error });
     }
-    return await promise;
   }
 
   /**
-   * Waits for an event that fits, from now on. Gives `undefined` when the time is over.
-   * Ask before the command that causes it: the event may come first.
+   * Waits for an event that fits, from now on. Gives `undefined` when the time is over, or the
+   * signal aborts. Ask before the command that causes it: the event may come first.
+   *
+   * @throws {NixboxError} if the connection ends.
    */
   async nextEvent(
     fits: (event: QmpEvent) => boolean,
-    timeoutMs: number,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<QmpEvent | undefined> {
-    const { promise, resolve } = Promise.withResolvers<QmpEvent | undefined>();
-    const listener = (event: QmpEvent) => {
-      if (fits(event)) resolve(event);
+    if (this.#ended !== undefined) throw this.#ended;
+    const { promise, resolve, reject } = Promise.withResolvers<QmpEvent | undefined>();
+    const listener: Listener = {
+      take: (event) => {
+        if (fits(event)) resolve(event);
+      },
+      fail: reject,
     };
+    const stop = () => resolve(undefined);
     this.#listeners.add(listener);
-    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    const timer = setTimeout(stop, options.timeoutMs);
+    options.signal?.addEventListener("abort", stop, { once: true });
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
+      options.signal?.removeEventListener("abort", stop);
       this.#listeners.delete(listener);
     }
+  }
+
+  /** Whether the connection is over, whoever ended it. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined;
   }
 
   close(): void {
@@ -146,10 +190,15 @@ export class Qmp {
         );
         rest = lines.pop() ?? "";
         for (const line of lines) if (line.trim() !== "") this.#take(parseQmp(line));
+        if (rest.length > longestLine) throw new NixboxError("QEMU's answer has no end");
       }
-      this.#end(new NixboxError("QEMU closed its control socket"));
+      this.#fail(new NixboxError("QEMU closed its control socket"));
     } catch (error) {
-      this.#end(new NixboxError("QEMU's control connection failed", { cause: error }));
+      this.#fail(
+        error instanceof NixboxError
+          ? error
+          : new NixboxError("QEMU's control connection failed", { cause: error }),
+      );
     }
   }
 
@@ -157,7 +206,7 @@ export class Qmp {
     if ("QMP" in message) return this.#greeting.resolve();
     if ("event" in message) {
       const event = { event: message.event, data: message.data ?? {} };
-      for (const listener of this.#listeners) listener(event);
+      for (const listener of this.#listeners) listener.take(event);
       return;
     }
     const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
@@ -173,6 +222,7 @@ export class Qmp {
     this.#ended ??= error;
     this.#greeting.reject(error);
     for (const { reject } of this.#waiting.values()) reject(error);
+    for (const { fail } of this.#listeners) fail(error);
     this.#waiting.clear();
   }
 }
