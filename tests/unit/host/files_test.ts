@@ -131,9 +131,12 @@ Deno.test("a detached process is its own session's, known by start time, marked,
     const marked = await host.processes.withEnvironment(ownerVariable, owner);
     assert.deepEqual(marked, [identity.pid]);
     assert.equal(await modeOf(`${parent}/log`), 0o600);
+    const log = await waitFor(async () => {
+      return await Deno.readTextFile(`${parent}/log`) || undefined;
+    }, { timeoutMs: 5000 });
+    assert.equal(log, "hi\n");
     await endProcess(host, identity, { graceMs: 2000 });
     assert.equal(await isAlive(host, identity), false);
-    assert.match(await Deno.readTextFile(`${parent}/log`), /hi/);
   }));
 
 Deno.test("a process that ignores SIGTERM is killed", () =>

@@ -195,8 +195,8 @@ const cases: readonly Case[] = [
   {
     claim: "a share",
     of: "vfkit",
-    changes: { addShares: [{ tag: "work", source: "/Users/a/work" }] },
-    holds: ["virtio-fs,sharedDir=/Users/a/work,mountTag=work"],
+    changes: { addShares: [{ tag: "code", source: "/Users/a/code" }] },
+    holds: ["virtio-fs,sharedDir=/Users/a/code,mountTag=code"],
   },
   {
     claim: "the last share goes with its flag",
@@ -397,6 +397,12 @@ const impossible: readonly [FixtureName, RunnerChanges, RegExp, ((text: string) 
   ["vfkit", { apiSocket: "api.sock" }, /absolute/],
   ["vfkit", { apiSocket: "/tmp/a b.sock" }, /comma, space or quote/],
   ["vfkit", { apiSocket: "/tmp/a%20b.sock" }, /one of %/],
+  ["vfkit", { apiSocket: "/tmp/a?b.sock" }, /one of %/],
+  [
+    "vfkit",
+    { vsockPorts: [{ port: 22, socket: "/tmp/a#b.sock", direction: "connect" }] },
+    /one of %/,
+  ],
   ["vfkit", { addDisks: [{ path: "/tmp/a,b", readonly: true }] }, /comma/],
   ["vfkit", { addShares: [{ tag: "a", socket: "/a" }] }, /no directory/],
   ["vfkit", { networks: [tap] }, /no "tap" network/],
