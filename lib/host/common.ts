@@ -1,4 +1,4 @@
-import type { MemoryFacts } from "./host.ts";
+import type { HostPaths, MemoryFacts, UserFacts } from "./host.ts";
 
 /** Memory as Deno tells it: bytes on every OS; "available" is the kernel's own estimate on Linux. */
 export function memoryFacts(): MemoryFacts {
@@ -29,4 +29,24 @@ async function isExecutableFile(path: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/**
+ * Places by the XDG base directory variables, where they are set. Sockets need a short path, and
+ * without a session /tmp has one on every OS (macOS's TMPDIR eats half of the 103 bytes that a
+ * socket's path may have). `secrets` is where there is memory only if the session says so.
+ */
+export function basePaths(
+  user: UserFacts,
+  env: (name: string) => string | undefined,
+  secretsWithoutSession?: string,
+): HostPaths {
+  const session = env("XDG_RUNTIME_DIR");
+  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
+  return {
+    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
+    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
+    runtime,
+    secrets: session ? runtime : secretsWithoutSession ?? runtime,
+  };
 }

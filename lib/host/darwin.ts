@@ -1,10 +1,10 @@
-import type { Host, HostPaths, ProcessTable, UserFacts } from "./host.ts";
+import type { Host, ProcessTable, UserFacts } from "./host.ts";
 import { NixboxError } from "./error.ts";
-import { findProgram, memoryFacts } from "./common.ts";
+import { basePaths, findProgram, memoryFacts } from "./common.ts";
 import { privilegeOf } from "./privilege.ts";
 import { run } from "./process.ts";
 
-/** The runtime module for macOS on Apple silicon. Not run on a Mac here; see docs/platforms.md. */
+/** The runtime module for macOS on Apple silicon. Not run on a Mac here; the README's platform table says what was. */
 export function detectDarwin(): Host {
   if (Deno.build.arch !== "aarch64") {
     throw new NixboxError("nixbox on macOS needs Apple silicon; this is an Intel Mac");
@@ -20,7 +20,7 @@ export function detectDarwin(): Host {
     nixSystem: "aarch64-darwin",
     cpus: navigator.hardwareConcurrency,
     user,
-    paths: darwinPaths(user, (name) => Deno.env.get(name)),
+    paths: basePaths(user, (name) => Deno.env.get(name)),
     processes: darwinProcesses(),
     privilege: privilegeOf(user.uid),
     memory: memoryFacts,
@@ -33,21 +33,6 @@ export function detectDarwin(): Host {
         : { usable: false, reason: "this Mac has no virtualization (kern.hv_support is not 1)" };
     },
     userNamespaces: () => Promise.resolve(false),
-  };
-}
-
-/** Socket paths may have 103 bytes on macOS, and TMPDIR eats half of them: hence /tmp. */
-export function darwinPaths(
-  user: UserFacts,
-  env: (name: string) => string | undefined,
-): HostPaths {
-  const session = env("XDG_RUNTIME_DIR");
-  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
-  return {
-    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
-    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
-    runtime,
-    secrets: runtime,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Host, HostPaths, NixSystem, ProcessTable, UserFacts } from "./host.ts";
 import { run } from "./process.ts";
 import { privilegeOf } from "./privilege.ts";
-import { findProgram, memoryFacts } from "./common.ts";
+import { basePaths, findProgram, memoryFacts } from "./common.ts";
 import { readTextIfExists } from "./files.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
@@ -47,20 +47,12 @@ function readUser(): UserFacts {
   };
 }
 
-/** XDG base directories; without a session (no XDG_RUNTIME_DIR), places that every Linux has. */
+/** A session's runtime directory is in memory; where there is none, /dev/shm is, and /tmp need not be. */
 export function linuxPaths(
   user: UserFacts,
   env: (name: string) => string | undefined,
 ): HostPaths {
-  const session = env("XDG_RUNTIME_DIR");
-  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
-  return {
-    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
-    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
-    runtime,
-    // A session's runtime directory is a tmpfs (XDG base directory specification); /tmp need not be.
-    secrets: session ? runtime : `/dev/shm/nixbox-${user.uid}`,
-  };
+  return basePaths(user, env, `/dev/shm/nixbox-${user.uid}`);
 }
 
 function linuxProcesses(): ProcessTable {

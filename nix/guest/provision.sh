@@ -2,7 +2,7 @@
 # Applies the provisioning disk to the guest, once per boot, as root, before sshd starts.
 # The NixOS module and the test guest run this same file.
 #
-# The disk is ext4, read-only, found by the serial "nixbox". What it carries (docs/guide/guest.md):
+# The disk is ext4, read-only, found by the serial "nixbox". What it carries:
 #   user                   the login name, one line
 #   hostname               one line
 #   clock                  seconds since 1970, when the disk was made

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { linuxPaths, parseStat } from "../../../lib/host/linux.ts";
-import { darwinPaths } from "../../../lib/host/darwin.ts";
+import { basePaths } from "../../../lib/host/common.ts";
 
 const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };
 const env = (values: Record<string, string>) => (name: string) => values[name];
@@ -19,7 +19,7 @@ Deno.test("without a session, sockets go to /tmp and secrets to memory", () => {
   const paths = linuxPaths(user, env({}));
   assert.equal(paths.runtime, "/tmp/nixbox-1000");
   assert.equal(paths.secrets, "/dev/shm/nixbox-1000");
-  assert.equal(darwinPaths(user, env({})).runtime, "/tmp/nixbox-1000");
+  assert.deepEqual(basePaths(user, env({})).secrets, "/tmp/nixbox-1000");
 });
 
 Deno.test("a process's start time is read past names with spaces and parentheses", () => {
