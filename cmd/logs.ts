@@ -1,10 +1,8 @@
 import { buildCommand } from "@stricli/core";
-import type { LogName } from "../lib/lifecycle/logs.ts";
+import { type LogName, logNames } from "../lib/lifecycle/log_names.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { choiceOf } from "./parse.ts";
 import { printable } from "./terminal.ts";
-
-const names = ["console", "hypervisor", "dnsmasq", "virtiofsd", "provisioning", "ssh"] as const;
 
 interface Flags {
   readonly follow: boolean;
@@ -34,7 +32,7 @@ EXAMPLES
     aliases: { f: "follow" },
     positional: {
       kind: "tuple",
-      parameters: [{ ...choiceOf(names), placeholder: "what", optional: true }],
+      parameters: [{ ...choiceOf(logNames), placeholder: "what", optional: true }],
     },
   },
   func: async function (flags, name = "console") {

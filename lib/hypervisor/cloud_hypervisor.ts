@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
+import { parseJson } from "../host/json.ts";
 import { waitFor } from "../host/wait.ts";
 import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
 import { connectSocket } from "./connect.ts";
@@ -88,14 +89,6 @@ class Api {
 function errorLines(body: string): string[] {
   const parsed = z.array(z.string()).safeParse(parseJson(body));
   return parsed.success ? parsed.data : body.split("\n").filter((line) => line !== "");
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 class CloudHypervisorGuest implements RunningGuest {

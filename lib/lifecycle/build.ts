@@ -68,7 +68,7 @@ export async function buildProject(
   const lock = await lockProject(host, project.id, {
     timeoutMs: 600_000,
     signal: options.signal,
-    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+    emit,
   });
   try {
     return await buildRunner(host, project, config, chosen.hypervisor, options, emit);

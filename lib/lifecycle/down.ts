@@ -49,7 +49,7 @@ export async function down(
   if (await readRecord(host, id) === undefined) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
-    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+    emit,
   });
   try {
     const record = await readRecord(host, id);

@@ -5,16 +5,7 @@ import { sleep } from "../host/wait.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { defaultSlotPlace } from "../state/slots.ts";
 import { readRecord, statePaths } from "../state/store.ts";
-
-export const logNames = [
-  "console",
-  "hypervisor",
-  "dnsmasq",
-  "virtiofsd",
-  "provisioning",
-  "ssh",
-] as const;
-export type LogName = typeof logNames[number];
+import type { LogName } from "./log_names.ts";
 
 /** A log's files, and which of their lines belong to it. */
 interface LogSource {

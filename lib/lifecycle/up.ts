@@ -61,7 +61,7 @@ export async function up(
   const lock = await lockProject(host, project.id, {
     timeoutMs: 600_000,
     signal,
-    onWait: () => emit({ kind: "note", message: "another nixbox is at work here: waiting for it" }),
+    emit,
   });
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);

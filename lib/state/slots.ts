@@ -3,6 +3,7 @@ import { NixboxError } from "../host/error.ts";
 import { isAlive } from "../host/end_process.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
+import { parseJson } from "../host/json.ts";
 import { run } from "../host/process.ts";
 import { isIdentity } from "./record.ts";
 import { isInteger, isNumber, isObjectOf, isString } from "./shape.ts";
@@ -170,14 +171,6 @@ function notEnoughMemory(wantedMB: number, freeMB: number, states: readonly Slot
       hint: "lower resources.memoryMB, or stop a machine (`nixbox status` lists yours)",
     },
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** A claim for `up`, before there is a VMM. */

@@ -2,6 +2,8 @@ import type { Host } from "../host/host.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
+import { parseJson } from "../host/json.ts";
+import type { Emit } from "../host/progress.ts";
 import { isVmRecord, type VmRecord } from "./record.ts";
 
 /** Where things of one project are kept. */
@@ -47,14 +49,6 @@ export function parseRecord(text: string, path: string): VmRecord {
     where: path,
     hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
   });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export async function writeRecord(host: Host, record: VmRecord): Promise<void> {
@@ -103,14 +97,15 @@ export async function recordIds(host: Host): Promise<string[]> {
   return ids;
 }
 
-/** Takes the lock under which one project's machine is started, changed and stopped. */
+/** Takes the lock under which one project's machine is started, changed and stopped; tells if it waits. */
 export async function lockProject(
   host: Host,
   id: string,
-  options: { timeoutMs: number; onWait?: () => void; signal?: AbortSignal },
+  options: { timeoutMs: number; emit?: Emit; signal?: AbortSignal },
 ): Promise<HeldLock> {
   const paths = await prepareState(host, id);
-  const held = await takeLock(paths.lock, options);
+  const note = { kind: "note", message: "another nixbox is at work here: waiting for it" } as const;
+  const held = await takeLock(paths.lock, { ...options, onWait: () => options.emit?.(note) });
   if (held !== undefined) return held;
   throw new NixboxError("another nixbox command is at work on this project", {
     hint: "wait for it to end (`nixbox status` shows what it does) and try again",

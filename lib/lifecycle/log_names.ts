@@ -1,0 +1,12 @@
+/** The logs of a machine: a file of its own, since completion needs no more than the names. */
+export const logNames = [
+  "console",
+  "hypervisor",
+  "dnsmasq",
+  "virtiofsd",
+  "provisioning",
+  "ssh",
+] as const;
+
+/** One of {@linkcode logNames}. */
+export type LogName = typeof logNames[number];
