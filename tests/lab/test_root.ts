@@ -14,6 +14,9 @@ const packages = [
     "rsync",
     "strace",
     "tini",
+    "haproxy",
+    "openssl",
+    "iperf3",
   ],
 ];
 
