@@ -48,6 +48,12 @@ export type {
 export type { Plan } from "./lib/lifecycle/plan.ts";
 export type { Provisioning } from "./lib/guest/provisioning.ts";
 export type { DnsmasqPaths } from "./lib/network/dnsmasq.ts";
+export type { DnsmasqFiles } from "./lib/network/dnsmasq_process.ts";
+export type { InspectorPaths } from "./lib/network/inspector.ts";
+export type { InspectorFiles } from "./lib/network/inspector_process.ts";
+export type { NetworkPlan } from "./lib/network/plan.ts";
+export type { NetworkPolicy } from "./lib/network/policy.ts";
+export type { Watch } from "./lib/network/watch.ts";
 export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
 export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
 export type { MachineState } from "./lib/lifecycle/machine.ts";

@@ -17,7 +17,7 @@ export function printPlan(terminal: Terminal, globals: Globals, plan: Plan): voi
     `${
       paint.bold(record.name)
     }: ${record.hypervisor}, ${record.cpus} vCPUs, ${record.memoryMB} MB, ` +
-      `network ${record.network.mode} on slot ${record.network.slot} (${record.network.address})`,
+      `network ${record.network.policy.mode} on slot ${record.network.slot} (${record.network.address})`,
   );
   title("shares");
   for (const { source, target, readonly } of record.shares) {
@@ -28,11 +28,17 @@ export function printPlan(terminal: Terminal, globals: Globals, plan: Plan): voi
   title("as root");
   for (const argv of plan.asRoot) body(printableCommand(argv));
   title("firewall (nft)");
-  body(plan.firewall);
+  body(plan.network.firewall);
   title("tap (ip -batch)");
-  body(plan.tap);
+  body(plan.network.tap);
   title("dnsmasq");
-  body(plan.dnsmasq.config);
+  body(plan.network.dnsmasq.config);
+  body(plan.network.dnsmasq.servers);
+  if (plan.network.inspector !== undefined) {
+    title("inspector (haproxy)");
+    body(plan.network.inspector.config);
+    body(plan.network.inspector.names);
+  }
   title("processes");
   for (const { argv } of plan.virtiofsd) body(printableCommand(argv));
   body(printableCommand(plan.vmm));

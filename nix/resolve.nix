@@ -189,6 +189,9 @@ let
         443
       ];
       dns = [ ];
+      inspect = true;
+      allowHost = [ ];
+      allowPrivate = [ ];
     };
     nix = {
       packages = [ ];
@@ -249,6 +252,8 @@ in
       "domains"
       "ports"
       "dns"
+      "allowHost"
+      "allowPrivate"
     ];
     nix = deduplicate merged.nix [
       "packages"

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
 import { parseDomain } from "./domain.ts";
 import { isGuestUser } from "./facts.ts";
+import { problemWithRange } from "./private_range.ts";
 import { problemWithVariable } from "./variables.ts";
 import { nearest } from "./nearest.ts";
 import type { Config } from "./types.ts";
@@ -53,6 +54,12 @@ const ipv4 = z.string().check(
   ),
 );
 
+const privateRange = z.string().check((context) => {
+  const problem = problemWithRange(context.value);
+  if (problem === undefined) return;
+  context.issues.push({ code: "custom", message: problem, input: context.value });
+});
+
 const attributeName = z.string().check(
   rule(
     (text) => /^[A-Za-z_][A-Za-z0-9_'+-]*(\.[A-Za-z_][A-Za-z0-9_'+-]*)*$/.test(text),
@@ -99,6 +106,9 @@ export const configSchema = z.strictObject({
     // Names that differ only in how they were written are one.
     domains: z.pipe(z.array(domain), z.transform((domains) => [...new Set(domains)])),
     ports: z.array(natural(1, 65535)),
+    inspect: z.boolean(),
+    allowHost: z.array(natural(1, 65535)),
+    allowPrivate: z.array(privateRange),
     dns: z.array(ipv4),
   }),
   nix: z.strictObject({

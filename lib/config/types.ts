@@ -38,6 +38,12 @@ export interface Config {
     readonly mode: NetworkMode;
     readonly domains: readonly string[];
     readonly ports: readonly number[];
+    /** `filtered`: look at the names in TLS and HTTP too, on 443 and 80. */
+    readonly inspect: boolean;
+    /** TCP ports of the host that the guest may reach. */
+    readonly allowHost: readonly number[];
+    /** Private ranges, in CIDR notation, that the guest may reach. */
+    readonly allowPrivate: readonly string[];
     /** Upstream resolvers instead of the host's own. */
     readonly dns: readonly string[];
   };

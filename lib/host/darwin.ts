@@ -52,6 +52,11 @@ function darwinProcesses(): ProcessTable {
         .filter((line) => line.split(/\s+/).includes(`${variable}=${value}`))
         .map((line) => Number.parseInt(line, 10));
     },
+    async ownedBy(uid) {
+      const { stdout } = await run(["ps", "-ax", "-o", "pid=,uid="], { accept: "any" });
+      return stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
+        .flatMap(([pid, owner]) => pid !== undefined && owner === uid ? [pid] : []);
+    },
     async commandLine(pid) {
       const argv = ["ps", "-ww", "-o", "command=", "-p", `${pid}`];
       const { code, stdout } = await run(argv, { accept: "any" });

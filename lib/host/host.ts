@@ -15,6 +15,8 @@ export interface ProcessTable {
   identify(pid: number): Promise<ProcessIdentity | undefined>;
   /** Pids of this user's processes that were started with `variable=value` in their environment. */
   withEnvironment(variable: string, value: string): Promise<readonly number[]>;
+  /** Pids of the processes of one user, by user id. */
+  ownedBy(uid: number): Promise<readonly number[]>;
   /** The argv of a running process, whoever owns it; `undefined` if it is gone. */
   commandLine(pid: number): Promise<readonly string[] | undefined>;
   /** Memory that a process has in use now, in MiB; 0 if it is gone. */

@@ -76,6 +76,14 @@ function linuxProcesses(): ProcessTable {
       }
       return pids;
     },
+    async ownedBy(uid) {
+      const pids: number[] = [];
+      for await (const entry of Deno.readDir("/proc")) {
+        if (!/^\d+$/.test(entry.name)) continue;
+        if (await ownerOf(`/proc/${entry.name}`) === uid) pids.push(Number(entry.name));
+      }
+      return pids;
+    },
     async commandLine(pid) {
       const text = await readProc(`/proc/${pid}/cmdline`);
       return text?.split("\0").slice(0, -1);
@@ -86,6 +94,14 @@ function linuxProcesses(): ProcessTable {
       return Math.floor(Number(kilobytes ?? 0) / 1024);
     },
   };
+}
+
+async function ownerOf(path: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(path)).uid;
+  } catch {
+    return null;
+  }
 }
 
 /** A process may end, or be another user's, at any moment: both read as absent. */

@@ -6,8 +6,11 @@ export interface Tool {
   readonly program: string;
   /** What it is for, for people. */
   readonly purpose: string;
-  /** `up`: nothing runs without it. `build`: only where runners are built. `kvm`, `tcg`: one of them. */
-  readonly neededFor: "up" | "build" | "kvm" | "tcg";
+  /**
+   * `up`: nothing runs without it. `build`: only where runners are built. `kvm`, `tcg`: one of them.
+   * `inspect`: only for mode filtered with inspection.
+   */
+  readonly neededFor: "up" | "build" | "kvm" | "tcg" | "inspect";
   readonly packages: Readonly<Record<"debian" | "fedora" | "arch" | "nixos" | "darwin", string>>;
 }
 
@@ -49,6 +52,7 @@ const linuxTools: readonly Tool[] = [
     ...everywhere("dnsmasq"),
     debian: "dnsmasq-base",
   }),
+  tool("haproxy", "looks at the names in TLS and HTTP", "inspect", everywhere("haproxy")),
   tool("nix", "reads the config and builds the machine", "build", {
     ...everywhere("nix"),
     debian: "nix-bin",

@@ -3,8 +3,9 @@ import { endProcess } from "../host/end_process.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
 import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
-import { dnsmasqPaths } from "../network/dnsmasq.ts";
-import { deleteFirewall, deleteTap, stopDnsmasq } from "../network/linux.ts";
+import { unpassDocker } from "../network/docker.ts";
+import { deleteFirewall, deleteTap } from "../network/linux.ts";
+import { stopServices } from "../network/services.ts";
 import {
   chooseSlot,
   claimOf,
@@ -71,7 +72,8 @@ export async function clearSlot(
     if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
   }
   const { tap, table } = slotAddresses(slot);
-  await stopDnsmasq(host, dnsmasqPaths(place.directory, slot));
+  await stopServices(host, place.directory, slot);
+  await unpassDocker(host, tap);
   await deleteTap(host, tap);
   await deleteFirewall(host, table);
   await run(host.privilege.asRoot(["rm", "-f", slotFile(place, slot)]));

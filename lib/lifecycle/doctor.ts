@@ -2,6 +2,8 @@ import type { Host } from "../host/host.ts";
 import { messageOf } from "../host/error.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import { run } from "../host/process.ts";
+import { missingModules, modulesHint } from "../network/kernel_features.ts";
+import { dnsmasqFeatures } from "./requirements.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
 
 /** One thing that doctor looked at. Only `missing` keeps machines from going up. */
@@ -36,12 +38,15 @@ export async function examine(host: Host): Promise<readonly Check[]> {
   ];
 }
 
+/** Machines go up without these, in some mode at least. */
+const optional: readonly Tool["neededFor"][] = ["build", "inspect"];
+
 async function checkTool(host: Host, tool: Tool): Promise<Check> {
   const path = await host.which(tool.program);
   if (path !== undefined) return { name: tool.program, state: "ok", detail: path };
   return {
     name: tool.program,
-    state: tool.neededFor === "build" ? "warning" : "missing",
+    state: optional.includes(tool.neededFor) ? "warning" : "missing",
     detail: `not installed; it ${tool.purpose}`,
     hint: await installHint([tool.program]),
   };
@@ -52,6 +57,7 @@ function linuxChecks(host: Host): readonly Promise<Check>[] {
     checkTun(),
     checkUserNamespaces(host),
     checkDnsmasq(host),
+    checkFirewall(host),
     checkPrivilege(host),
     checkNofile(),
   ];
@@ -82,14 +88,32 @@ async function checkDnsmasq(host: Host): Promise<Check> {
   const name = "dnsmasq nftset";
   const dnsmasq = await host.which("dnsmasq");
   if (dnsmasq === undefined) return { name, state: "warning", detail: "dnsmasq is not installed" };
-  const { stdout } = await run([dnsmasq, "--version"], { accept: "any" });
-  return /(?<!no-)\bnftset\b/.test(stdout)
-    ? { name, state: "ok", detail: stdout.split("\n")[0] ?? "" }
-    : {
-      name,
-      state: "warning",
-      detail: "built without nftset: network.mode filtered will not work",
-    };
+  const { version, nftset } = await dnsmasqFeatures(host);
+  if (nftset) return { name, state: "ok", detail: version };
+  return {
+    name,
+    state: "warning",
+    detail: `${version} was built without nftset: network.mode "filtered" needs it`,
+    hint:
+      "install dnsmasq 2.87 or later with nftset, as Debian 12, Ubuntu 24.04 and nixpkgs have it",
+  };
+}
+
+/** Whether the kernel takes the rules; asking it needs root, without a question for a password. */
+async function checkFirewall(host: Host): Promise<Check> {
+  const name = "firewall";
+  const isRoot = host.user.uid === 0;
+  if (!isRoot && (await run(["sudo", "-n", "true"], { accept: "any" })).code !== 0) {
+    return { name, state: "ok", detail: "not looked at: that needs root" };
+  }
+  const missing = await missingModules(host);
+  if (missing.length === 0) return { name, state: "ok", detail: "the kernel takes its rules" };
+  return {
+    name,
+    state: "missing",
+    detail: `the kernel lacks ${missing.join(", ")}`,
+    hint: modulesHint(missing),
+  };
 }
 
 async function checkPrivilege(host: Host): Promise<Check> {

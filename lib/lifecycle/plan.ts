@@ -4,14 +4,8 @@ import { NixboxError } from "../host/error.ts";
 import { patchRunner, type Runner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
-import {
-  dnsmasqDirectoryArguments,
-  type DnsmasqPaths,
-  dnsmasqPaths,
-  openDnsmasqConfig,
-} from "../network/dnsmasq.ts";
-import { openFirewall } from "../network/firewall.ts";
-import { createTapBatch } from "../network/tap.ts";
+import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
+import { type NetworkPolicy, policyOf } from "../network/policy.ts";
 import { guestGid, guestUid, type Isolation, masksFor, virtiofsdArgv } from "../share/virtiofsd.ts";
 import {
   type Provisioning,
@@ -34,6 +28,8 @@ export interface PlanInput {
   readonly slot: number;
   readonly mac: string;
   readonly resolvers: readonly string[];
+  /** Whether dnsmasq can leave kinds of records out (2.90 and later). */
+  readonly canFilterRecords: boolean;
   /** The runner as it was built. */
   readonly runner: Runner;
   /** Hash of the build, or `prebuilt`. */
@@ -58,12 +54,8 @@ export interface Plan {
   readonly record: VmRecord;
   /** Made private to the user. */
   readonly directories: readonly string[];
-  /** Rules for `nft -f -`. */
-  readonly firewall: string;
-  /** Lines for `ip -batch -`. */
-  readonly tap: string;
-  /** Its config and where it goes. */
-  readonly dnsmasq: { readonly paths: DnsmasqPaths; readonly config: string };
+  /** Tap, rules, names and what looks into connections. */
+  readonly network: NetworkPlan;
   /** One for each share. */
   readonly virtiofsd: readonly { readonly id: string; readonly argv: readonly string[] }[];
   /** What the guest is told; `env` has secrets. */
@@ -90,20 +82,11 @@ export const hotPlugPorts = 8;
  */
 export function makePlan(input: PlanInput): Plan {
   const record = initialRecord(input);
-  const slot = slotAddresses(input.slot);
-  const paths = dnsmasqPaths(input.sharedDirectory, input.slot);
   const changes = runnerChanges(input, record);
   const plan = {
     record,
     directories: [record.runtimeDirectory, record.secretsDirectory],
-    firewall: openFirewall(slot),
-    tap: createTapBatch(slot, {
-      uid: input.host.user.uid,
-      cpus: record.cpus,
-      mac: input.mac,
-      hostHasIpv6: input.hostHasIpv6,
-    }),
-    dnsmasq: { paths, config: dnsmasqConfig(input, paths) },
+    network: planOfNetwork(input, record.network.policy),
     virtiofsd: record.shares.map((share) => ({ id: share.id, argv: shareArgv(input, share) })),
     provisioning: provisioningOf(input, record),
     changes,
@@ -137,7 +120,7 @@ function initialRecord(input: PlanInput): VmRecord {
     virtiofsd: [],
     shares: shareRecords(input, runtimeDirectory),
     network: {
-      mode: config.network.mode,
+      policy: policyOf(config.network, input.resolvers),
       slot: slot.slot,
       tap: slot.tap,
       table: slot.table,
@@ -170,13 +153,18 @@ export function guestPath(target: string, home: string): string {
   return target === "~" ? home : target.startsWith("~/") ? `${home}${target.slice(1)}` : target;
 }
 
-function dnsmasqConfig(input: PlanInput, paths: DnsmasqPaths): string {
-  return openDnsmasqConfig({
-    slot: slotAddresses(input.slot),
-    paths,
-    mac: input.mac,
+function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
+  const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory } = input;
+  return networkPlan({
+    slot,
+    mac,
     hostname: input.config.name,
-    resolvers: input.resolvers,
+    cpus: input.config.resources.vcpus,
+    user: input.host.user,
+    hostHasIpv6,
+    policy,
+    canFilterRecords,
+    sharedDirectory,
   });
 }
 
@@ -242,16 +230,10 @@ function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
 
 function rootCommands(
   input: PlanInput,
-  plan: Pick<Plan, "dnsmasq" | "virtiofsd">,
+  plan: Pick<Plan, "network" | "virtiofsd">,
 ): readonly (readonly string[])[] {
-  const { paths } = plan.dnsmasq;
   return [
-    ["nft", "-f", "-"],
-    ["ip", "-batch", "-"],
-    ["tee", "/proc/sys/net/ipv4/ip_forward"],
-    ["install", ...dnsmasqDirectoryArguments(paths, input.host.user.gid)],
-    ["tee", paths.config],
-    ["dnsmasq", `--conf-file=${paths.config}`],
+    ...networkCommands(plan.network),
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))
       : []),

@@ -1,7 +1,9 @@
 import type { Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
+import { run } from "../host/process.ts";
 import type { Config } from "../config/types.ts";
+import { needsInspector, policyOf } from "../network/policy.ts";
 import type { Isolation } from "../share/virtiofsd.ts";
 
 /**
@@ -21,21 +23,52 @@ export async function requireTools(host: Host): Promise<void> {
   });
 }
 
+/** What this host's dnsmasq can do. */
+export interface DnsmasqFeatures {
+  /** The first line of `dnsmasq --version`. */
+  readonly version: string;
+  /** Whether it puts the addresses of its answers into nftables sets. */
+  readonly nftset: boolean;
+  /** Whether it can leave kinds of records out of answers (2.90 and later). */
+  readonly filterRecords: boolean;
+}
+
+export async function dnsmasqFeatures(host: Host): Promise<DnsmasqFeatures> {
+  const dnsmasq = await host.which("dnsmasq") ?? "dnsmasq";
+  const { stdout } = await run([dnsmasq, "--version"], { accept: "any" });
+  return parseDnsmasqVersion(stdout);
+}
+
+/** Reads what `dnsmasq --version` prints. */
+export function parseDnsmasqVersion(text: string): DnsmasqFeatures {
+  const [, major, minor] = /version (\d+)\.(\d+)/.exec(text) ?? [];
+  return {
+    version: (text.split("\n")[0] ?? "").replace(/\s+Copyright.*/, ""),
+    nftset: /(?<!no-)\bnftset\b/.test(text),
+    filterRecords: Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 90),
+  };
+}
+
 /**
- * Network modes that this version can keep its word on.
+ * What the config's network mode needs beside the programs of every machine.
  *
- * @throws {NixboxError} for the others: a guest is never given more than its config allows.
+ * @throws {NixboxError} that says what is missing: a guest is never given more than its config
+ * allows, for want of a program.
  */
-export function requireNetworkMode(config: Config): void {
-  if (config.network.mode === "open") return;
-  throw new NixboxError(
-    `this version of nixbox has only network.mode "open", and the config asks for "${config.network.mode}"`,
-    {
+export async function requireNetwork(host: Host, network: Config["network"]): Promise<void> {
+  if (network.mode !== "filtered") return;
+  const { version, nftset } = await dnsmasqFeatures(host);
+  if (!nftset) {
+    throw new NixboxError(`network.mode "filtered" needs dnsmasq with nftset; here is ${version}`, {
       where: "network.mode",
-      hint: 'set network.mode = "open" if this project may reach the whole network; ' +
-        "nothing was started",
-    },
-  );
+      hint: "install dnsmasq 2.87 or later, built with nftset; nothing was started",
+    });
+  }
+  if (!needsInspector(policyOf(network, [])) || await host.which("haproxy") !== undefined) return;
+  throw new NixboxError("network.inspect needs haproxy, which is not installed", {
+    where: "network.inspect",
+    hint: `${await installHint(["haproxy"])}, or filter by address alone: network.inspect = false`,
+  });
 }
 
 /** How virtiofsd can be kept apart here; a warning where only the weaker way is open. */

@@ -1,3 +1,4 @@
+import type { NetworkMode } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import type { VmRecord } from "../state/record.ts";
 import { listRecords } from "../state/store.ts";
@@ -28,7 +29,7 @@ export interface MachineStatus {
   /** Its memory, in MiB. */
   readonly memoryMB: number;
   /** Its network mode. */
-  readonly network: VmRecord["network"]["mode"];
+  readonly network: NetworkMode;
   /** Its shared directories. */
   readonly mounts: readonly {
     readonly source: string;
@@ -68,7 +69,7 @@ function describe(record: VmRecord, state: MachineState, now: number): MachineSt
     acceleration,
     cpus,
     memoryMB,
-    network: network.mode,
+    network: network.policy.mode,
     mounts: record.shares.flatMap(({ source, target, readonly }) =>
       target === undefined ? [] : [{ source, target, readonly }]
     ),

@@ -4,8 +4,9 @@ import { endProcess } from "../host/end_process.ts";
 import { exists, removeIfExists } from "../host/files.ts";
 import { closeArgv } from "../guest/ssh.ts";
 import { run } from "../host/process.ts";
-import { dnsmasqPaths } from "../network/dnsmasq.ts";
-import { deleteFirewall, deleteTap, restoreForwarding, stopDnsmasq } from "../network/linux.ts";
+import { unpassDocker } from "../network/docker.ts";
+import { deleteFirewall, deleteTap, restoreForwarding } from "../network/linux.ts";
+import { stopServices } from "../network/services.ts";
 import type { VmRecord } from "../state/record.ts";
 import {
   lockSlots,
@@ -47,9 +48,14 @@ export function undoSteps(host: Host, place: SlotPlace, record: VmRecord): Recor
       () => ifSlotIsOurs(() => deleteFirewall(host, table)),
     ),
     tap: named("make the tap", () => ifSlotIsOurs(() => deleteTap(host, tap))),
-    dnsmasq: named(
-      "start DHCP and DNS",
-      () => ifSlotIsOurs(() => stopDnsmasq(host, dnsmasqPaths(place.directory, slot))),
+    forwarding: named(
+      "forward packets",
+      // The last machine to give back its slot turns forwarding off.
+      () => ifSlotIsOurs(() => unpassDocker(host, tap)),
+    ),
+    services: named(
+      "start network services",
+      () => ifSlotIsOurs(() => stopServices(host, place.directory, slot)),
     ),
     virtiofsd: named("share directories", () => endShares(host, record)),
     provisioning: named(
@@ -69,7 +75,8 @@ export type UndoName =
   | "directories"
   | "firewall"
   | "tap"
-  | "dnsmasq"
+  | "forwarding"
+  | "services"
   | "virtiofsd"
   | "provisioning"
   | "vmm"
@@ -82,7 +89,8 @@ export const stepOrder: readonly UndoName[] = [
   "directories",
   "firewall",
   "tap",
-  "dnsmasq",
+  "forwarding",
+  "services",
   "virtiofsd",
   "provisioning",
   "vmm",

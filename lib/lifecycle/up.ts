@@ -15,7 +15,7 @@ import { lockProject, prepareState, readRecord } from "../state/store.ts";
 import { claimSlot } from "./claim.ts";
 import { runHooks } from "./hooks.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
-import { chooseIsolation, requireNetworkMode, requireTools } from "./requirements.ts";
+import { chooseIsolation, dnsmasqFeatures, requireNetwork, requireTools } from "./requirements.ts";
 import { obtainRunner } from "./obtain_runner.ts";
 import { act } from "./steps.ts";
 import { takeDown } from "./takedown.ts";
@@ -57,7 +57,6 @@ export async function up(
   const signal = options.signal ?? new AbortController().signal;
   const place = options.place ?? defaultSlotPlace;
   const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
-  requireNetworkMode(config);
   const lock = await lockProject(host, project.id, {
     timeoutMs: 600_000,
     signal,
@@ -90,7 +89,6 @@ export async function planUp(
 ): Promise<Plan> {
   const signal = options.signal ?? new AbortController().signal;
   const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
-  requireNetworkMode(config);
   const place = options.place ?? defaultSlotPlace;
   const input = await planInput(host, project, config, { ...options, signal, place }, emit, {
     mayBuild: false,
@@ -116,6 +114,7 @@ async function earlierMachine(
 
 async function prepareUp(host: Host, project: Project, config: Config): Promise<void> {
   await requireTools(host);
+  await requireNetwork(host, config.network);
   for (const [index, mount] of config.mounts.entries()) {
     if (await exists(mount.source)) continue;
     throw new NixboxError(`there is no directory ${mount.source} to share`, {
@@ -177,7 +176,8 @@ async function planInput(
     state,
     sharedDirectory: options.place.directory,
     mac: await macOf(project.id),
-    resolvers: await upstreamResolvers(config.network.dns),
+    resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
+    canFilterRecords: (await dnsmasqFeatures(host)).filterRecords,
     runner: obtained.directory.runner,
     runnerShares: obtained.directory.shares,
     build: obtained.build,

@@ -7,7 +7,9 @@ import type { Emit } from "../host/progress.ts";
 import { projectKeys } from "../guest/keys.ts";
 import { makeProvisioningDisk } from "../guest/provisioning.ts";
 import { writeSshFiles } from "../guest/ssh.ts";
-import { createTap, enableForwarding, loadFirewall, startDnsmasq } from "../network/linux.ts";
+import { passDocker } from "../network/docker.ts";
+import { createTap, enableForwarding, loadFirewall } from "../network/linux.ts";
+import { startServices } from "../network/services.ts";
 import type { VmRecord } from "../state/record.ts";
 import { claimOf, lockSlots, type SlotPlace, writeSlotOwner } from "../state/slots.ts";
 import { statePaths, writeRecord } from "../state/store.ts";
@@ -52,9 +54,10 @@ export class LinuxBoot {
       // Claimed before there was a plan; here for its undo.
       this.#step("slot", () => Promise.resolve()),
       this.#step("directories", () => this.#makeDirectories()),
-      this.#step("firewall", () => loadFirewall(host, plan.firewall)),
-      this.#step("tap", () => createTap(host, plan.tap)),
-      this.#step("dnsmasq", () => this.#startNetworkServices()),
+      this.#step("firewall", () => loadFirewall(host, plan.network.firewall)),
+      this.#step("tap", () => createTap(host, plan.network.tap)),
+      this.#step("forwarding", () => this.#startForwarding()),
+      this.#step("services", () => startServices(host, plan.network)),
       this.#step("virtiofsd", () => this.#startShares()),
       this.#step("provisioning", () => this.#writeProvisioningDisk()),
       this.#step("vmm", () => this.#startVmm()),
@@ -93,15 +96,16 @@ export class LinuxBoot {
     await writeSshFiles(this.#record, projectKeys(this.boot.project.configDirectory));
   }
 
-  async #startNetworkServices(): Promise<void> {
+  async #startForwarding(): Promise<void> {
     const { host, place, plan } = this.boot;
+    if (!plan.network.forwards) return;
     const lock = await lockSlots(place, this.#signal);
     try {
       await enableForwarding(host, forwardingMemory(place));
     } finally {
       lock.release();
     }
-    await startDnsmasq(host, plan.dnsmasq.paths, plan.dnsmasq.config);
+    await passDocker(host, plan.network.device);
   }
 
   async #startShares(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { SlotAddresses } from "./addresses.ts";
+import { nameRules, type NetworkPolicy } from "./policy.ts";
 
 /** Where one slot's dnsmasq keeps its things: a directory that root owns. */
 export interface DnsmasqPaths {
@@ -6,6 +7,8 @@ export interface DnsmasqPaths {
   readonly directory: string;
   /** dnsmasq's config. */
   readonly config: string;
+  /** Which names are asked of whom: read again on SIGHUP. */
+  readonly servers: string;
   /** Where dnsmasq writes its process id. */
   readonly pidFile: string;
   /** What addresses it gave. */
@@ -19,29 +22,30 @@ export function dnsmasqPaths(sharedDirectory: string, slot: number): DnsmasqPath
   return {
     directory,
     config: `${directory}/dnsmasq.conf`,
+    servers: `${directory}/servers.conf`,
     pidFile: `${directory}/dnsmasq.pid`,
     leases: `${directory}/leases`,
     log: `${directory}/dnsmasq.log`,
   };
 }
 
-/**
- * Arguments of install(1) for a slot's directory: root's, with the user's group handed down to the
- * files in it, since dnsmasq keeps its log from everybody but its owner and group.
- */
-export function dnsmasqDirectoryArguments(paths: DnsmasqPaths, gid: number): readonly string[] {
-  return ["-d", "-m", "2755", "-g", `${gid}`, paths.directory];
-}
+/** By this name the guest finds the host, for ports that `network.allowHost` opens. */
+export const hostName = "host.nixbox.internal";
 
-/** The config of a slot's dnsmasq in mode `open` (dnsmasq(8)): DHCP for one guest, and every name. */
-export function openDnsmasqConfig(options: {
+/** What one slot's dnsmasq follows from. */
+export interface DnsmasqInput {
   readonly slot: SlotAddresses;
   readonly paths: DnsmasqPaths;
   readonly mac: string;
   readonly hostname: string;
-  readonly resolvers: readonly string[];
-}): string {
-  const { slot, paths, mac, hostname, resolvers } = options;
+  readonly policy: NetworkPolicy;
+  /** Whether this dnsmasq (2.90 and later) can leave kinds of records out of answers. */
+  readonly canFilterRecords: boolean;
+}
+
+/** The config of a slot's dnsmasq (dnsmasq(8)): DHCP for one guest, and the names of its policy. */
+export function dnsmasqConfig(input: DnsmasqInput): string {
+  const { slot, paths, mac, hostname, policy } = input;
   return [
     `pid-file=${paths.pidFile}`,
     `log-facility=${paths.log}`,
@@ -52,15 +56,56 @@ export function openDnsmasqConfig(options: {
     `listen-address=${slot.gateway}`,
     "no-hosts",
     "no-resolv",
-    ...resolvers.map((address) => `server=${address}`),
+    ...(policy.mode === "off" ? ["port=0"] : nameLines(input)),
     `dhcp-range=${slot.address},${slot.address},${slot.netmask},1h`,
     `dhcp-host=${mac},${slot.address},${hostname}`,
-    `dhcp-option=option:router,${slot.gateway}`,
-    `dhcp-option=option:dns-server,${slot.gateway}`,
+    `dhcp-option=option:router${policy.mode === "off" ? "" : `,${slot.gateway}`}`,
+    `dhcp-option=option:dns-server${policy.mode === "off" ? "" : `,${slot.gateway}`}`,
     `dhcp-leasefile=${paths.leases}`,
     "dhcp-authoritative",
     // The one address has one guest: asking first whether it is in use would cost three seconds.
     "no-ping",
     "",
   ].join("\n");
+}
+
+function nameLines({ slot, paths, policy, canFilterRecords }: DnsmasqInput): string[] {
+  const always = [`servers-file=${paths.servers}`, `address=/${hostName}/${slot.gateway}`];
+  if (policy.mode !== "filtered") return always;
+  return [
+    ...always,
+    "log-queries=extra",
+    // An answer from a cache would not put its address into the set again.
+    "cache-size=0",
+    "max-ttl=300",
+    "filter-AAAA",
+    // HTTPS records carry addresses past the set, and keys for hiding the name of a connection.
+    ...(canFilterRecords ? ["filter-rr=HTTPS,SVCB"] : []),
+    // An allowed name may lead into a private range only where the config allows that range.
+    ...(policy.allowPrivate.length === 0 ? ["stop-dns-rebind"] : []),
+    // Of every answer: only names that have a server get one.
+    `nftset=/#/4#inet#${slot.table}#allow4`,
+  ];
+}
+
+/** Lines of dnsmasq's servers-file: which names are asked of the upstream resolvers. */
+export function dnsmasqServers(policy: NetworkPolicy): string {
+  if (policy.mode === "off") return "";
+  if (policy.mode === "open") {
+    return policy.resolvers.map((address) => `server=${address}\n`).join("");
+  }
+  return nameRules(policy).flatMap(({ name, isBelowOnly, verdict }) => {
+    const pattern = `${isBelowOnly ? "*." : ""}${name}`;
+    return verdict === "deny"
+      ? [`server=/${pattern}/\n`]
+      : policy.resolvers.map((address) => `server=/${pattern}/${address}\n`);
+  }).join("");
+}
+
+/**
+ * Arguments of install(1) for a slot's directory: root's, with the user's group handed down to the
+ * files in it, since dnsmasq keeps its log from everybody but its owner and group.
+ */
+export function dnsmasqDirectoryArguments(paths: DnsmasqPaths, gid: number): readonly string[] {
+  return ["-d", "-m", "2755", "-g", `${gid}`, paths.directory];
 }

@@ -1,5 +1,5 @@
-import type { NetworkMode } from "../config/types.ts";
 import type { ProcessIdentity } from "../host/host.ts";
+import type { NetworkPolicy } from "../network/policy.ts";
 import type { HypervisorName } from "../runner/types.ts";
 import {
   type Check,
@@ -72,7 +72,8 @@ export interface VmRecord {
   readonly shares: readonly ShareRecord[];
   /** Its place in the host's network. */
   readonly network: {
-    readonly mode: NetworkMode;
+    /** What the guest may reach now. */
+    readonly policy: NetworkPolicy;
     readonly slot: number;
     readonly tap: string;
     readonly table: string;
@@ -99,6 +100,17 @@ const isShare = isObjectOf<ShareRecord>({
   target: isOptional(isString),
   readonly: isBoolean,
   socket: isString,
+});
+
+const isPolicy = isObjectOf<NetworkPolicy>({
+  mode: isOneOf("open", "filtered", "off"),
+  domains: isArrayOf(isString),
+  denied: isArrayOf(isString),
+  ports: isArrayOf(isInteger),
+  inspect: isBoolean,
+  allowHost: isArrayOf(isInteger),
+  allowPrivate: isArrayOf(isString),
+  resolvers: isArrayOf(isString),
 });
 
 const isId: Check<string> = (value): value is string =>
@@ -128,7 +140,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   })),
   shares: isArrayOf(isShare),
   network: isObjectOf<VmRecord["network"]>({
-    mode: isOneOf("open", "filtered", "off"),
+    policy: isPolicy,
     slot: isInteger,
     tap: isString,
     table: isString,

@@ -15,7 +15,15 @@ const config: Config = {
     { source: "/home/ann/box", target: "~/workspace", readonly: false },
     { source: "/data", target: "/mnt/data", readonly: true },
   ],
-  network: { mode: "open", domains: [], ports: [80], dns: [] },
+  network: {
+    mode: "open",
+    domains: [],
+    ports: [80],
+    dns: [],
+    inspect: true,
+    allowHost: [],
+    allowPrivate: [],
+  },
   env: { TOKEN: "secret" },
   scripts: [],
   hooks: { "pre-up": ["a"], "post-up": [], "pre-down": ["b"], "post-down": ["c"] },
@@ -44,6 +52,7 @@ const input: PlanInput = {
   slot: 7,
   mac: "02:00:00:00:00:07",
   resolvers: ["192.0.2.1"],
+  canFilterRecords: true,
   runner,
   build: "prebuilt",
   guest: { user: "dev", home: "/home/dev" },
@@ -94,7 +103,16 @@ Deno.test("the record names everything that will be made, before it is", () => {
       },
     ],
     network: {
-      mode: "open",
+      policy: {
+        mode: "open",
+        domains: [],
+        denied: [],
+        ports: [80],
+        inspect: true,
+        allowHost: [],
+        allowPrivate: [],
+        resolvers: ["192.0.2.1"],
+      },
       slot: 7,
       tap: "nbx7",
       table: "nixbox_s7",
@@ -175,9 +193,9 @@ Deno.test("secrets are in the provisioning files alone", () => {
 
 Deno.test("rules, tap and dnsmasq are the slot's", () => {
   const plan = makePlan(input);
-  assert.match(plan.firewall, /table inet nixbox_s7 \{/);
-  assert.match(plan.tap, /tuntap add dev nbx7 mode tap user 1000 multi_queue/);
-  assert.match(plan.dnsmasq.config, /listen-address=10\.201\.7\.1/);
+  assert.match(plan.network.firewall, /table inet nixbox_s7 \{/);
+  assert.match(plan.network.tap, /tuntap add dev nbx7 mode tap user 1000 multi_queue/);
+  assert.match(plan.network.dnsmasq.config, /listen-address=10\.201\.7\.1/);
   assert.deepEqual(plan.directories, ["/r/0123456789ab", "/m/0123456789ab.secrets"]);
   assert.deepEqual(plan.vmm, ["/bin/bash", "/r/0123456789ab/microvm-run"]);
   assert.equal(plan.ssh[0], "ssh");
@@ -185,7 +203,8 @@ Deno.test("rules, tap and dnsmasq are the slot's", () => {
 
 Deno.test("every command that runs as root is listed", () => {
   const programs = makePlan(input).asRoot.map(([program]) => program);
-  assert.deepEqual(programs, ["nft", "ip", "tee", "install", "tee", "dnsmasq"]);
+  const open = ["nft", "ip", "tee", "iptables", "install", "tee", "tee", "env"];
+  assert.deepEqual(programs, open);
   const weaker = makePlan({ ...input, isolation: "root-mount-namespace" });
   assert.equal(weaker.asRoot.filter(([program]) => program === "unshare").length, 2);
   assert.deepEqual(weaker.virtiofsd[0]?.argv.slice(0, 3), ["sudo", "--", "unshare"]);

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { macOf, slotAddresses } from "../../../lib/network/addresses.ts";
-import { dnsmasqPaths, openDnsmasqConfig } from "../../../lib/network/dnsmasq.ts";
-import { openFirewall, removeFirewall } from "../../../lib/network/firewall.ts";
 import { parseResolvConf, upstreamResolvers } from "../../../lib/network/resolvers.ts";
 import { createTapBatch } from "../../../lib/network/tap.ts";
 
@@ -46,40 +44,4 @@ Deno.test("a tap has several queues only for several vCPUs", () => {
   assert.match(one, /neighbor replace 10\.201\.7\.2 lladdr 02:00:00:00:00:07/);
   assert.match(createTapBatch(slot, { ...options, cpus: 2 }), /user 1000 multi_queue\n/);
   assert.doesNotMatch(createTapBatch(slot, { ...options, hostHasIpv6: false }), /addrgenmode/);
-});
-
-Deno.test("a slot's rules are one table of its own, and drop by no shared policy", () => {
-  const rules = openFirewall(slotAddresses(7));
-  assert.match(
-    rules,
-    /^add table inet nixbox_s7\ndelete table inet nixbox_s7\ntable inet nixbox_s7 \{/,
-  );
-  assert.doesNotMatch(rules, /policy drop/);
-  assert.match(rules, /oifname "nbx\*" counter reject/);
-  assert.equal(
-    removeFirewall("nixbox_s7"),
-    "add table inet nixbox_s7\ndelete table inet nixbox_s7\n",
-  );
-});
-
-Deno.test("dnsmasq serves one guest on one tap", () => {
-  const config = openDnsmasqConfig({
-    slot: slotAddresses(7),
-    paths: dnsmasqPaths("/run/nixbox", 7),
-    mac: "02:00:00:00:00:07",
-    hostname: "box",
-    resolvers: ["192.0.2.1"],
-  });
-  for (
-    const line of [
-      "interface=nbx7",
-      "except-interface=lo",
-      "bind-interfaces",
-      "no-resolv",
-      "no-hosts",
-      "server=192.0.2.1",
-      "dhcp-host=02:00:00:00:00:07,10.201.7.2,box",
-      "pid-file=/run/nixbox/vm/7/dnsmasq.pid",
-    ]
-  ) assert.ok(config.split("\n").includes(line), line);
 });

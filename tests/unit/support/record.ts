@@ -1,4 +1,17 @@
+import type { NetworkPolicy } from "../../../lib/network/policy.ts";
 import type { VmRecord } from "../../../lib/state/record.ts";
+
+/** What an open network lets a guest reach. */
+export const examplePolicy: NetworkPolicy = {
+  mode: "open",
+  domains: ["nixos.org"],
+  denied: [],
+  ports: [80, 443],
+  inspect: true,
+  allowHost: [],
+  allowPrivate: [],
+  resolvers: ["192.0.2.1"],
+};
 
 /** A machine's record as `up` writes it. */
 export const exampleRecord: VmRecord = {
@@ -38,7 +51,7 @@ export const exampleRecord: VmRecord = {
     },
   ],
   network: {
-    mode: "open",
+    policy: examplePolicy,
     slot: 3,
     tap: "nbx3",
     table: "nixbox_s3",

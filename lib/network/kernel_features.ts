@@ -1,0 +1,66 @@
+import type { Host } from "../host/host.ts";
+import { runAsRoot } from "../host/as_root.ts";
+import { NixboxError } from "../host/error.ts";
+import { CommandError } from "../host/process.ts";
+
+/** Something that the rules need of the kernel: the module that brings it, and a rule that has it. */
+interface Feature {
+  readonly module: string;
+  /** The inside of a table of family inet. */
+  readonly rules: string;
+}
+
+const chain = (rule: string, hook = "type filter hook forward priority filter") =>
+  `chain probe { ${hook}; policy accept; ${rule}; }`;
+const leaving = "type nat hook postrouting priority srcnat";
+const arriving = "type nat hook prerouting priority dstnat";
+
+const features: readonly Feature[] = [
+  { module: "nf_tables", rules: "chain probe { }" },
+  { module: "nft_ct", rules: chain("ct state invalid drop") },
+  { module: "nft_connlimit", rules: chain("ct count over 100 drop") },
+  { module: "nft_limit", rules: chain("limit rate over 10/second drop") },
+  { module: "nft_fib_inet", rules: chain("fib daddr type local drop") },
+  { module: "nft_reject_inet", rules: chain("reject with icmpx admin-prohibited") },
+  { module: "nft_masq", rules: chain("masquerade", leaving) },
+  { module: "nft_nat", rules: chain("tcp dport 80 dnat ip to 127.0.0.1:80", arriving) },
+  {
+    module: "nf_tables (dynamic sets)",
+    rules: `set seen { type ipv4_addr; size 8; timeout 1h; flags dynamic,timeout; } ${
+      chain("update @seen { ip daddr counter }")
+    }`,
+  },
+];
+
+/**
+ * The modules that the kernel lacks for the rules, found by asking it to check rules without
+ * loading them (`nft --check`), which has it load what modules it can.
+ */
+export async function missingModules(host: Host): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (const { module, rules } of features) {
+    const text = `table inet nixbox_probe { ${rules} }\n`;
+    const { code } = await runAsRoot(host, ["nft", "--check", "-f", "-"], text, { accept: "any" });
+    if (code !== 0) missing.push(module);
+  }
+  return missing;
+}
+
+/** How a user gets modules that are missing. */
+export function modulesHint(modules: readonly string[]): string {
+  const names = modules.map((module) => module.split(" ")[0]);
+  return `load them: \`sudo modprobe --all ${[...new Set(names)].join(" ")}\`; ` +
+    "a kernel without them needs CONFIG_NF_TABLES and its parts";
+}
+
+/** The error of a firewall that was not loaded, with the modules that the kernel lacks. */
+export async function explainRefusal(host: Host, error: unknown): Promise<unknown> {
+  if (!(error instanceof CommandError)) return error;
+  const missing = await missingModules(host);
+  if (missing.length === 0) return error;
+  return new NixboxError(`the kernel lacks what the firewall needs: ${missing.join(", ")}`, {
+    hint: modulesHint(missing),
+    log: error.log,
+    cause: error,
+  });
+}

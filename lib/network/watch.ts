@@ -1,0 +1,60 @@
+import type { Host } from "../host/host.ts";
+import { runAsRoot } from "../host/as_root.ts";
+import { endProcess } from "../host/end_process.ts";
+import { readTextIfExists } from "../host/files.ts";
+
+/** What is watched beside one machine. */
+export interface Watch {
+  readonly directory: string;
+  /** dnsmasq's pid file: the watch ends with that process. */
+  readonly pidFile: string;
+  /** The slot's nftables table. */
+  readonly table: string;
+  /** Files that are cut when they grow too long. */
+  readonly logs: readonly string[];
+}
+
+/** Bytes at which a log is cut; its last half is kept beside it, as FILE.old. */
+const longestLog = 4_000_000;
+
+/**
+ * A small shell program that stays beside a machine, as root, and asks once a second: are the logs,
+ * which the guest can fill, too long? Does dnsmasq still run? If it does not, the addresses that
+ * its answers have allowed are taken back, so that nothing gets out any more.
+ *
+ * Arguments: DIRECTORY PIDFILE TABLE LONGEST LOG...
+ */
+const program = `
+exec >/dev/null 2>&1 </dev/null
+echo $$ >"$1/watch.pid"
+read -r pid <"$2"
+table=$3
+longest=$4
+shift 4
+while kill -0 "$pid"; do
+  for log; do
+    [ -f "$log" ] && [ "$(stat -c %s "$log")" -gt "$longest" ] || continue
+    tail -c $((longest / 2)) "$log" >"$log.old"
+    : >"$log"
+  done
+  sleep 1
+done
+nft flush set inet "$table" allow4
+`;
+
+/** Its name in the list of processes. */
+const programName = "nixbox-watch";
+
+export async function startWatch(host: Host, watch: Watch): Promise<void> {
+  const { directory, pidFile, table, logs } = watch;
+  const args = [directory, pidFile, table, `${longestLog}`, ...logs];
+  await runAsRoot(host, ["setsid", "--fork", "sh", "-c", program, programName, ...args]);
+}
+
+export async function stopWatch(host: Host, directory: string): Promise<void> {
+  const pid = Number(await readTextIfExists(`${directory}/watch.pid`) ?? Number.NaN);
+  const command = Number.isInteger(pid) ? await host.processes.commandLine(pid) : undefined;
+  if (command?.includes(programName) !== true || !command.includes(directory)) return;
+  const identity = await host.processes.identify(pid);
+  if (identity !== undefined) await endProcess(host, identity, { graceMs: 500, asRoot: true });
+}
