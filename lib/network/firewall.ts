@@ -175,7 +175,7 @@ ${allowAddresses([80, 443])}    goto refuse_address
     meta nfproto ipv6 goto refuse_ipv6
     ip saddr != ${address} counter drop
     oifname "nbx*" goto refuse_machine
-    ct state invalid counter drop
+    ct state invalid goto refuse
     ${tooMany} goto refuse
 ${policy.mode === "off" || !chosen ? "" : `    ip daddr @chosen4${chosenPorts} accept\n`}${
     policy.mode === "off" ? "" : "    ip daddr @private4 goto refuse_private\n"

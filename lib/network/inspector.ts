@@ -80,7 +80,7 @@ defaults
   option splice-auto
   option clitcpka
   option srvtcpka
-  retries 1
+  retries 0
   timeout connect 10s
   timeout http-request 10s
   timeout client 12h

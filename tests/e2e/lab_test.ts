@@ -44,7 +44,7 @@ Deno.test("lab: dev has a private runtime directory and a writable Deno cache", 
 Deno.test("lab: every name leads to its web server, which sees the machine under test", async () => {
   for (const { name, address } of names) {
     const answer = await (await fetch(`http://${name}/some/path`)).text();
-    const expected = { name, address, path: "/some/path", client: "10.99.0.2" };
+    const expected = { name, address, path: "/some/path", client: "80.0.2.2" };
     equal(answer, `${JSON.stringify(expected)}\n`);
   }
 });
@@ -56,9 +56,9 @@ Deno.test("lab: a name that is not in the table does not exist", async () => {
 
 Deno.test("lab: the closed internet has no way out", async () => {
   const { stdout } = await run(["ip", "-netns", "internet", "route"]);
-  match(stdout, /^10\.99\.0\.0\/24 dev lab0 [^\n]*\n$/);
+  match(stdout, /^80\.0\.2\.0\/24 dev lab0 [^\n]*\n192\.168\.77\.0\/24 dev lan0 [^\n]*\n$/);
   const { stdout: links } = await run(["ip", "-netns", "internet", "-brief", "link"]);
-  equal(links.trim().split("\n").length, 2, links);
+  equal(links.trim().split("\n").length, 3, links);
 });
 
 Deno.test("lab: the machine under test forwards nothing and has no firewall yet", async () => {

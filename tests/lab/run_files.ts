@@ -15,6 +15,7 @@ const initrdScripts = {
   "init": "guest/initrd.sh",
   "init.sh": "guest/init.sh",
   "provision.sh": "../../nix/guest/provision.sh",
+  "attack.py": "guest/attack.py",
 } as const;
 
 /**

@@ -32,7 +32,7 @@ const files = {
       "flake-registry =",
     ].join("\n") + "\n",
   },
-  "/etc/resolv.conf": { text: "nameserver 10.99.0.1\n" },
+  "/etc/resolv.conf": { text: "nameserver 80.0.2.1\n" },
   "/etc/hosts": { text: "127.0.0.1 localhost lab\n::1 localhost\n" },
   "/etc/hostname": { text: "lab\n" },
   "/etc/sudoers.d/dev": { text: "dev ALL=(ALL:ALL) NOPASSWD: ALL\n", mode: 0o440 },

@@ -21,20 +21,37 @@ start_networks() {
   ip -batch - <<'END'
 link set lo up
 link add uplink type veth peer name lab0 netns internet
-address add 10.99.0.2/24 dev uplink
+link add lan type veth peer name lan0 netns internet
+address add 80.0.2.2/24 dev uplink
+address add 192.168.77.2/24 dev lan
+address add 2001:db8:1::2/64 dev uplink nodad
 link set uplink up
-route add default via 10.99.0.1
+link set lan up
+route add default via 80.0.2.1
+route add default via 2001:db8:1::1
 END
   {
     echo 'link set lo up'
+    echo 'address add 80.0.2.1/24 dev lab0'
+    echo 'address add 192.168.77.1/24 dev lan0'
+    echo 'address add 192.168.77.10/24 dev lan0'
+    echo 'address add 2001:db8:1::1/64 dev lab0 nodad'
+    echo 'address add 2001:db8:113::10/128 dev lo nodad'
     echo 'link set lab0 up'
-    sed 's|.*|address add &/24 dev lab0|' /lab/internet/addresses
+    echo 'link set lan0 up'
+    sed 's|.*|address add &/32 dev lo|' /lab/internet/addresses
   } | ip -netns internet -batch -
 }
 
 start_internet() {
+  : >"$logs/changing"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -quiet \
+    -subj "/CN=the lab's internet" -addext "subjectAltName=DNS:*.test,DNS:allowed.test,$(
+      sed -n 's/^host-record=\([^,]*\),.*/DNS:\1/p' /lab/internet/dnsmasq.conf | paste -sd,
+    ),DNS:*.many.allowed.test" -keyout "$logs/key.pem" -out "$logs/ca.pem"
   ip netns exec internet dnsmasq --conf-file=/lab/internet/dnsmasq.conf
-  ip netns exec internet deno run --quiet --no-config --allow-net \
+  ip netns exec internet deno run --quiet --no-config --unstable-net --allow-net \
+    --allow-read=/lab/internet --allow-write=/lab/internet \
     /src/tests/lab/internet/web.ts </dev/null >"$logs/web" 2>"$logs/web.log" &
 }
 

@@ -1,32 +1,70 @@
 /** Where the closed internet's name server is, and the gateway of the machine under test. */
-export const resolverAddress = "10.99.0.1";
+export const resolverAddress = "80.0.2.1";
 
-/** Its names and where they lead: the one table, which grows with the tests. */
-export const names: readonly { readonly name: string; readonly address: string }[] = [
-  { name: "allowed.test", address: "10.99.0.10" },
-  { name: "www.allowed.test", address: "10.99.0.10" },
-  { name: "evil.test", address: "10.99.0.11" },
-  { name: "evilallowed.test", address: "10.99.0.11" },
-  { name: "allowed.test.evil.test", address: "10.99.0.11" },
+/** A resolver that knows all of these names, too, and is not the machine's. */
+export const foreignResolver = "80.0.113.53";
+
+interface Name {
+  readonly name: string;
+  readonly address: string;
+}
+
+/** Names of public places and where they lead; addresses that look public, as
+ * dnsmasq counts those of documentation among the private ones. Packets to them stay in the lab. */
+export const names: readonly Name[] = [
+  { name: "allowed.test", address: "80.0.113.10" },
+  { name: "www.allowed.test", address: "80.0.113.10" },
+  { name: "evil.test", address: "80.0.113.11" },
+  { name: "evilallowed.test", address: "80.0.113.11" },
+  { name: "allowed.test.evil.test", address: "80.0.113.11" },
+  // Two sites behind one address, as behind a CDN.
+  { name: "site.test", address: "80.0.113.12" },
+  { name: "neighbour.test", address: "80.0.113.12" },
+  { name: "other.test", address: "80.0.113.20" },
+  { name: "edge.foreign.test", address: "80.0.113.30" },
 ];
 
-/** Every address of the closed internet; each but the resolver's has a web server. */
+/** Names under an allowed one that lead to places which must stay out of reach. */
+export const rebindingNames: readonly Name[] = [
+  { name: "to-metadata.allowed.test", address: "169.254.169.254" },
+  { name: "to-gateway.allowed.test", address: "10.201.0.1" },
+  { name: "to-machine.allowed.test", address: "10.201.5.2" },
+  { name: "to-private.allowed.test", address: "10.55.0.10" },
+  { name: "to-lan.allowed.test", address: "192.168.77.10" },
+  { name: "to-loopback.allowed.test", address: "127.0.0.1" },
+  { name: "to-host.allowed.test", address: "80.0.2.2" },
+];
+
+/** Places with a server that no name of the first table leads to. */
+const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254"];
+
+/** The server in the private network that the machine under test has an interface in. */
+export const lanServer = "192.168.77.10";
+
+/** Every address behind the gateway. */
 export function addresses(): string[] {
-  return [...new Set([resolverAddress, ...serverAddresses()])];
+  return [...new Set([...names.map(({ address }) => address), ...otherServers])];
 }
 
 export function serverAddresses(): string[] {
-  return [...new Set(names.map(({ address }) => address))];
+  return [...addresses(), lanServer];
 }
 
-/** The name server's configuration: it knows the table and asks nobody. */
+/** The name server's configuration: it knows the tables and asks nobody. Every TTL is 0. */
 export function dnsmasqConfig(): string {
   return [
-    ...["no-resolv", "no-hosts", "bind-interfaces", `listen-address=${resolverAddress}`],
+    ...["no-resolv", "no-hosts", "bind-interfaces"],
+    ...[resolverAddress, foreignResolver].map((address) => `listen-address=${address}`),
     ...["log-queries", "log-facility=/lab/internet/dns.log", "pid-file=/run/internet-dnsmasq.pid"],
+    // What tests change while the lab runs: read again on SIGHUP.
+    "addn-hosts=/lab/internet/changing",
     // Names it does not know do not exist, rather than being refused.
     "local=/#/",
-    ...names.map(({ name, address }) => `host-record=${name},${address}`),
+    ...[...names, ...rebindingNames].map(({ name, address }) => `host-record=${name},${address}`),
+    "host-record=six.test,80.0.113.10,2001:db8:113::10",
+    "cname=cname.allowed.test,edge.foreign.test",
+    "address=/many.allowed.test/80.0.113.10",
+    "txt-record=tunnel.evil.test,secret",
     "",
   ].join("\n");
 }

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { run } from "../../lib/host/process.ts";
+import { attack, hostServices, isAsExpected, newContacts, table } from "./support/attacking.ts";
+import { type Attack, attacks, below, inHttp, inTls } from "./support/attacks.ts";
+import { TestProject } from "./support/machine.ts";
+import { assertNothingLeft } from "./support/traces.ts";
+
+const services = [2375, 5432, 8080];
+const filtered = 'network = { mode = "filtered"; domains = [ "allowed.test" "site.test" ]; };';
+
+/** Runs attacks, shows the table, and fails with the rows that are not as they must be. */
+async function mustHold(project: TestProject, list: readonly Attack[]): Promise<void> {
+  const seen = await attack(project, list);
+  console.log(table(list, seen));
+  const wrong = list.filter((one, index) => {
+    const result = seen[index];
+    return result === undefined || !isAsExpected(one, result);
+  });
+  assert.deepEqual(wrong.map(({ name }) => name), []);
+}
+
+/** Nothing but the allowed names' web, and those by their own names, was reached. */
+function assertOnlyAllowed(contacts: readonly string[]): void {
+  for (const line of contacts) {
+    const { protocol, name } = JSON.parse(line);
+    assert.equal(protocol, "web", line);
+    assert.match(name, /^(.+\.)?(allowed|site)\.test$/, line);
+  }
+}
+
+const dnsOf = (name: string): Attack => ({
+  name: `resolve ${name}`,
+  does: { kind: "dns", name, server: "10.201.0.1" },
+  expected: "allowed",
+});
+const stillWorks: readonly Attack[] = [
+  dnsOf("allowed.test"),
+  ...[...inTls, ...inHttp].filter(({ name }) => / with an allowed name$/.test(name)),
+];
+const stillHolds = attacks.filter(({ isReachedInOpen }) => isReachedInOpen === true);
+
+Deno.test("filtered: every attack from inside is refused", async (t) => {
+  assert.ok(attacks.filter(({ expected }) => expected !== "allowed").length >= 60);
+  using _services = hostServices(services);
+  await using project = await TestProject.make(filtered);
+  await project.mustUp();
+  await newContacts();
+
+  await t.step("one after the other", async () => {
+    await mustHold(project, attacks);
+    assertOnlyAllowed(await newContacts());
+  });
+
+  await t.step("and what is allowed still works", () => mustHold(project, stillWorks));
+
+  await t.step("the guest's own firewall is not what holds", async () => {
+    await project.run("sudo nft flush ruleset; sudo sysctl -qw net.ipv4.ip_forward=1");
+    await mustHold(project, stillHolds);
+    assertOnlyAllowed(await newContacts());
+  });
+
+  await t.step("a download goes on when its address has left the answers", async () => {
+    const download = project.run("curl -sS -m 20 http://allowed.test/slow/40 | wc -c");
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await changeAnswer("80.0.113.20 allowed.test");
+    assert.equal((await download).stdout, "40\n");
+    await changeAnswer("");
+  });
+
+  await t.step("the host's network goes and comes back", async () => {
+    await run(["ip", "link", "set", "uplink", "down"]);
+    const gone = await project.run("curl -sS -m 3 http://allowed.test/");
+    assert.notEqual(gone.code, 0);
+    await run(["ip", "-batch", "-"], {
+      stdin: "link set uplink up\nroute replace default via 80.0.2.1\n",
+    });
+    await mustHold(project, [...stillWorks, ...stillHolds]);
+  });
+
+  await t.step("without dnsmasq nothing gets out", async () => {
+    const { stdout } = await run(["pgrep", "-f", "dnsmasq --conf-file=/run/nixbox"]);
+    await run(["kill", "-9", stdout.trim()]);
+    // The watch looks once a second.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await newContacts();
+    await mustHold(project, [
+      // A port without a program is told by ICMP, which Linux sends once a second.
+      ...stillHolds.map((one): Attack =>
+        one.does.kind === "dns" ? { ...one, expected: "unanswered" } : one
+      ),
+      { ...dnsOf("allowed.test"), expected: "unanswered" },
+      {
+        name: "the address that it had given before",
+        does: { kind: "tcp", address: "80.0.113.10", port: 443 },
+        expected: "refused",
+      },
+    ]);
+    assert.deepEqual(await newContacts(), []);
+  });
+
+  assert.equal((await project.down()).code, 0);
+  await assertNothingLeft();
+});
+
+/** Replaces what the closed internet's name server has in its changing table (hosts(5)). */
+async function changeAnswer(line: string): Promise<void> {
+  await Deno.writeTextFile("/lab/internet/changing", `${line}\n`);
+  await run(["sh", "-c", 'kill -s HUP "$(cat /run/internet-dnsmasq.pid)"']);
+}
+
+Deno.test("filtered without inspection: addresses hold, names in connections are not looked at", async () => {
+  using _services = hostServices(services);
+  await using project = await TestProject.make(filtered.replace("mode", "inspect = false; mode"));
+  await project.mustUp();
+  await newContacts();
+  const byNameAlone = new Set([...inTls, ...inHttp]);
+  await mustHold(project, attacks.filter((one) => !byNameAlone.has(one)));
+  for (const line of await newContacts()) assert.doesNotMatch(line, /"(tcp|udp)"|evil|neighbour/);
+});
+
+Deno.test("off: nothing at all, and commands still run", async () => {
+  using _services = hostServices(services);
+  await using project = await TestProject.make('network.mode = "off";');
+  await project.mustUp();
+  await newContacts();
+  const tried = attacks.filter(({ does }) => does.kind !== "shell");
+  const seen = await attack(project, tried);
+  console.log(table(tried, seen));
+  assert.ok(seen.every(({ outcome }) => outcome === "refused" || outcome === "silent"));
+  const slow = seen.filter(({ outcome, milliseconds }) =>
+    outcome === "refused" && milliseconds > 1000
+  );
+  assert.deepEqual(slow, []);
+  assert.deepEqual(await newContacts(), []);
+  const { stdout } = await project.run("ls -d ~/workspace; ip route show default");
+  assert.equal(stdout, "/home/dev/workspace\n");
+});
+
+Deno.test("open: the same attacks are attacks, and host, machines and private places are closed", async (t) => {
+  using _services = hostServices(services);
+  const open = 'network.mode = "open";';
+  await t.step("with its doors opened, each gets through", async () => {
+    await using project = await TestProject.make(`network = {
+      mode = "open";
+      allowHost = [ 2375 5432 8080 ];
+      allowPrivate = [ "10.55.0.0/16" "192.168.77.0/24" "169.254.169.254/32" ];
+    };`);
+    await project.mustUp();
+    const seen = await attack(project, stillHolds);
+    console.log(table(stillHolds, seen));
+    const held = stillHolds.filter((_, index) => seen[index]?.outcome !== "reached");
+    assert.deepEqual(held.map(({ name }) => name), []);
+  });
+  await t.step("as it comes, the host and what is near it are refused", async () => {
+    await using project = await TestProject.make(open);
+    await project.mustUp();
+    const near = attacks.filter(({ does, expected }) =>
+      expected === "refused" && does.kind === "tcp" &&
+      /^(10|192\.168|169\.254|80\.0\.2)\./.test(String(does.address))
+    );
+    assert.ok(near.length >= 10);
+    await mustHold(project, [...near, ...below.filter(({ does }) => does.form === "ipv6")]);
+    const { code } = await project.run("curl -sS -m 5 http://evil.test/ http://80.0.113.11/");
+    assert.equal(code, 0);
+  });
+});
