@@ -3,6 +3,7 @@ import {
   buildApplication,
   buildRouteMap,
   type Command,
+  type RouteMap,
   run,
   text_en,
 } from "@stricli/core";
@@ -14,7 +15,7 @@ import { version } from "./version.ts";
 export async function buildCommandLine(
   only: string | undefined,
 ): Promise<Application<CommandLineContext>> {
-  const routes: Record<string, Command<CommandLineContext>> = {};
+  const routes: Record<string, Command<CommandLineContext> | RouteMap<CommandLineContext>> = {};
   const hideRoute: Record<string, boolean> = {};
   const entries = Object.entries(commands).filter(([name]) => only === undefined || name === only);
   await Promise.all(entries.map(async ([name, entry]) => {

@@ -1,10 +1,10 @@
-import type { Command } from "@stricli/core";
+import type { Command, RouteMap } from "@stricli/core";
 import type { CommandLineContext } from "./context.ts";
 
 export interface CommandEntry {
   readonly brief: string;
   /** Loads the command's file: only that of the command which runs. */
-  readonly load: () => Promise<Command<CommandLineContext>>;
+  readonly load: () => Promise<Command<CommandLineContext> | RouteMap<CommandLineContext>>;
   readonly isHidden?: boolean;
 }
 
@@ -37,6 +37,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   logs: {
     brief: "show a log: console, hypervisor, dnsmasq, virtiofsd, provisioning, ssh",
     load: async () => (await import("./logs.ts")).command,
+  },
+  network: {
+    brief: "what the machine may reach, and what it was refused",
+    load: async () => (await import("./network.ts")).command,
   },
   config: {
     brief: "print the resolved config as JSON",

@@ -22,8 +22,12 @@
 
   # network = {
   #   mode = "open";                      # or "filtered", "off"
-  #   domains = [ "npmjs.org" ];          # filtered: these names and what is under them
-  #   ports = [ 80 443 ];
+  #   domains = [ "npmjs.org" ];          # filtered: these names and what is under them;
+  #                                       # "*.x.org" is only what is under x.org
+  #   ports = [ 80 443 ];                 # filtered: TCP ports that may be reached
+  #   inspect = true;                     # filtered: look at the names in TLS and HTTP, too
+  #   allowHost = [ 5432 ];               # ports of this host, as host.nixbox.internal
+  #   allowPrivate = [ "10.1.0.0/16" ];   # private ranges: LAN, VPN
   #   dns = [ ];                          # resolvers instead of the host's own: [ "9.9.9.9" ]
   # };
 

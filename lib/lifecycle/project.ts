@@ -4,6 +4,10 @@ import type { Config, Project } from "../config/types.ts";
 import { detectHost } from "../host/detect.ts";
 import type { Host } from "../host/host.ts";
 import { down, type DownOptions, type DownResult } from "./down.ts";
+import type { Refusal } from "../network/refusals.ts";
+import { allowDomain, denyDomain, type NameChange } from "./network_change.ts";
+import { networkLog } from "./network_log.ts";
+import { type NetworkStatus, networkStatus } from "./network_status.ts";
 import { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import { runCommand } from "./session.ts";
@@ -45,6 +49,26 @@ export class ProjectHandle {
   run(argv: readonly string[], options: { readonly tty?: boolean } = {}): Promise<number> {
     const { directory, id } = this.project;
     return runCommand(this.host, id, argv, { directory, tty: options.tty ?? false });
+  }
+
+  /** What the running machine was refused: names and addresses, with what would allow them. */
+  networkLog(): Promise<readonly Refusal[]> {
+    return networkLog(this.host, this.project.id);
+  }
+
+  /** What the running machine may reach now. */
+  networkStatus(): Promise<NetworkStatus> {
+    return networkStatus(this.host, this.project.id);
+  }
+
+  /** Lets the running machine reach a name and what is under it, until it goes down. */
+  allowDomain(domain: string): Promise<NameChange> {
+    return allowDomain(this.host, this.project.id, domain);
+  }
+
+  /** Takes a name and what is under it away from the running machine. */
+  denyDomain(domain: string): Promise<NameChange> {
+    return denyDomain(this.host, this.project.id, domain);
   }
 
   /** The machine as `nixbox status` tells it; `undefined` if there is none. */

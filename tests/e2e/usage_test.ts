@@ -98,13 +98,62 @@ Deno.test("up --dry-run shows the plan without secrets, and changes nothing", as
   assert.deepEqual(names, [".nixbox"]);
 });
 
-Deno.test("a network mode that this version cannot keep is refused before anything starts", async () => {
+/** nixbox with programs of one's own before the host's; each is a shell script. */
+async function withPrograms(
+  project: TestProject,
+  programs: Readonly<Record<string, string>>,
+  ...words: string[]
+) {
+  const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
+  for (const [name, script] of Object.entries(programs)) {
+    await Deno.writeTextFile(`${directory}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const done = await project.call(words, { env: { PATH: `${directory}:${Deno.env.get("PATH")}` } });
+  await Deno.remove(directory, { recursive: true });
+  return done;
+}
+
+const upArguments = ["up", "--runner", "/lab/runner"];
+
+Deno.test("filtered without a dnsmasq that can fill sets is refused before anything starts", async () => {
   await using project = await TestProject.make(
     'network.mode = "filtered"; hooks.pre-up = [ "touch ran" ];',
   );
-  const { code, stderr } = await project.up();
+  const old = {
+    dnsmasq: 'echo "Dnsmasq version 2.86  Copyright"; echo "options: no-nftset"',
+  };
+  const { code, stderr } = await withPrograms(project, old, ...upArguments);
   assert.equal(code, 1);
-  assert.match(stderr, /has only network\.mode "open"/);
+  assert.match(stderr, /needs dnsmasq with nftset; here is Dnsmasq version 2\.86\b/);
+  assert.match((await withPrograms(project, old, "doctor")).stdout, /built without nftset/);
+  await assertNothingLeft();
+});
+
+Deno.test("a kernel that lacks a module is told by up and doctor, with the command to load it", async () => {
+  await using project = await TestProject.make('network.mode = "filtered";');
+  // Refuses what the module brings, as the kernel does, and passes on the rest.
+  const nft = {
+    nft: `rules=$(cat)
+      case $rules in *"ct count"*) echo "Error: Could not process rule: No such file" >&2; exit 1;; esac
+      printf '%s\\n' "$rules" | exec /usr/sbin/nft "$@"`,
+  };
+  const { code, stderr } = await withPrograms(project, nft, ...upArguments);
+  assert.equal(code, 1);
+  assert.match(stderr, /the kernel lacks what the firewall needs: nft_connlimit/);
+  assert.match(stderr, /sudo modprobe --all nft_connlimit/);
+  const doctor = await withPrograms(project, nft, "doctor");
+  assert.equal(doctor.code, 1);
+  assert.match(doctor.stdout, /the kernel lacks nft_connlimit/);
+  await assertNothingLeft();
+});
+
+Deno.test("an inspector that does not start undoes all, with its own words", async () => {
+  await using project = await TestProject.make('network.mode = "filtered";');
+  const broken = { haproxy: 'echo "cannot bind socket"; exit 1' };
+  const { code, stderr } = await withPrograms(project, broken, ...upArguments);
+  assert.equal(code, 1);
+  assert.match(stderr, /the inspector .* did not start/);
+  assert.match(stderr, /cannot bind socket/);
   await assertNothingLeft();
 });
 

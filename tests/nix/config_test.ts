@@ -70,6 +70,9 @@ Deno.test("defaults follow from the host and the directory", async () => {
     domains: ["nixos.org"],
     ports: [80, 443],
     dns: [],
+    inspect: true,
+    allowHost: [],
+    allowPrivate: [],
   });
   assert.equal(config.hypervisor, "auto");
   assert.equal(config.mounts.length, 1);

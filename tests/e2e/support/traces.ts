@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
 
 /** Programs that nixbox leaves running beside a machine. */
-const daemons = /qemu-system|microvm@|virtiofsd|dnsmasq --conf-file=\/run\/nixbox|ssh_config/;
+const daemons =
+  /qemu-system|microvm@|virtiofsd|dnsmasq --conf-file=\/run\/nixbox|haproxy|nixbox-watch|ssh_config/;
 
 /** Everything on this host that a machine of nixbox could have left: one line each. */
 export async function traces(): Promise<string[]> {

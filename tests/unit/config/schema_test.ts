@@ -73,6 +73,21 @@ const refused: readonly [what: string, changes: Record<string, unknown>, problem
     "network.ports[0] is 65536: must be from 1 to 65535",
   ],
   [
+    "port 70000 of the host",
+    { "network.allowHost": [70000] },
+    "network.allowHost[0] is 70000: must be from 1 to 65535",
+  ],
+  [
+    "a range with host bits",
+    { "network.allowPrivate": ["10.1.2.0/16"] },
+    'network.allowPrivate[0] is "10.1.2.0/16": has host bits: write 10.1.0.0/16, or the one address with /32',
+  ],
+  [
+    "inspection that is no switch",
+    { "network.inspect": "yes" },
+    'network.inspect is "yes": must be true or false',
+  ],
+  [
     "an IPv6 resolver",
     { "network.dns": ["::1"] },
     'network.dns[0] is "::1": must be an IPv4 address',

@@ -1,0 +1,20 @@
+import { buildRouteMap } from "@stricli/core";
+import { command as allow } from "./network_allow.ts";
+import { command as deny } from "./network_deny.ts";
+import { command as log } from "./network_log.ts";
+import { command as status } from "./network_status.ts";
+
+export const command = buildRouteMap({
+  routes: { log, status, allow, deny },
+  docs: {
+    brief: "what the machine may reach, and what it was refused",
+    fullDescription:
+      `Shows and changes what this project's machine may reach while it runs. What lasts is in
+.nixbox/config.nix: network.mode, domains, ports, allowHost, allowPrivate.
+
+EXAMPLES
+  nixbox network log -f        each refusal as it comes, and the line that would allow it
+  nixbox network status        the rules in force, in words
+  nixbox network allow npmjs.org`,
+  },
+});

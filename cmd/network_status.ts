@@ -1,0 +1,38 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostAndProject } from "./context.ts";
+import { printable } from "./terminal.ts";
+
+export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
+  docs: {
+    brief: "the rules in force, in words",
+    fullDescription: `Tells what the running machine may reach now, rule by rule.
+
+EXAMPLES
+  nixbox network status
+  nixbox network status --json | jq .policy.domains`,
+  },
+  parameters: {},
+  func: async function () {
+    const { terminal, globals } = this;
+    const { host, project } = await hostAndProject(globals);
+    const { networkStatus } = await import("../lib/lifecycle/network_status.ts");
+    const status = await networkStatus(host, project.id);
+    if (globals.json) return terminal.print(JSON.stringify(status, null, 2));
+    const { name, policy, address, gateway, services, allowedAddresses } = status;
+    const { paint } = terminal;
+    terminal.print(`${paint.bold(name)}: network.mode "${policy.mode}", ${address} by ${gateway}`);
+    for (const rule of status.rules) terminal.print(printable(`  ${rule}`));
+    if (policy.mode === "filtered") {
+      terminal.print(
+        `  now ${allowedAddresses} address(es) pass, each until an hour after its last use`,
+      );
+    }
+    const dead = Object.entries(services).filter(([, isAlive]) => !isAlive).map(([what]) => what);
+    if (dead.length === 0) return;
+    terminal.printError(
+      `${paint.red("error:")} ${dead.join(" and ")} ended: what goes by it does not get out`,
+    );
+    terminal.printError(`${paint.cyan("help:")} start anew: \`nixbox down\` and \`nixbox up\``);
+    this.exitCode = 1;
+  },
+});

@@ -1,0 +1,120 @@
+import { parseDomain } from "../config/domain.ts";
+import { NixboxError } from "../host/error.ts";
+import type { Host } from "../host/host.ts";
+import { runAsRoot } from "../host/as_root.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import { dnsmasqPaths, dnsmasqServers } from "../network/dnsmasq.ts";
+import { changeServers } from "../network/dnsmasq_process.ts";
+import { startInspector } from "../network/inspector_process.ts";
+import { inspectorFiles } from "../network/plan.ts";
+import { isNameAllowed, needsInspector, type NetworkPolicy } from "../network/policy.ts";
+import type { VmRecord } from "../state/record.ts";
+import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
+import { lockProject, writeRecord } from "../state/store.ts";
+import { requireRunning } from "./machine.ts";
+
+/** What became of a change to a running machine's names. */
+export interface NameChange {
+  /** The name in its normal form. */
+  readonly domain: string;
+  /** `false` where it was so before. */
+  readonly isChanged: boolean;
+  /** What to put into the config to make it last. */
+  readonly config: string;
+}
+
+/** Lets a running machine reach a name and what is under it, at once. */
+export async function allowDomain(
+  host: Host,
+  id: string,
+  domain: string,
+  place: SlotPlace = defaultSlotPlace,
+): Promise<NameChange> {
+  return await changeNames(host, id, domain, place, (policy, name) => ({
+    ...policy,
+    domains: [...new Set([...policy.domains, name])],
+    denied: policy.denied.filter((other) => other !== name),
+  }), "finish");
+}
+
+/**
+ * Takes a name and what is under it away from a running machine, at once: connections that go by
+ * names end, too, since which of them were to this one is not known.
+ */
+export async function denyDomain(
+  host: Host,
+  id: string,
+  domain: string,
+  place: SlotPlace = defaultSlotPlace,
+): Promise<NameChange> {
+  return await changeNames(host, id, domain, place, (policy, name) => {
+    const domains = policy.domains.filter((other) => other !== name);
+    const isStillAllowed = isNameAllowed({ ...policy, domains }, name.replace(/^\*\./, "any."));
+    return {
+      ...policy,
+      domains,
+      denied: isStillAllowed ? [...new Set([...policy.denied, name])] : policy.denied,
+    };
+  }, "stop");
+}
+
+async function changeNames(
+  host: Host,
+  id: string,
+  text: string,
+  place: SlotPlace,
+  change: (policy: NetworkPolicy, name: string) => NetworkPolicy,
+  connections: "finish" | "stop",
+): Promise<NameChange> {
+  const { domain, problem } = parseDomain(text);
+  if (domain === undefined) {
+    throw new NixboxError(`"${text}" ${problem}`, { exitCode: 2 });
+  }
+  await requireRunning(host, id);
+  const lock = await lockProject(host, id, { timeoutMs: 15_000 });
+  try {
+    const record = await requireRunning(host, id);
+    requireFiltered(record);
+    const policy = change(record.network.policy, domain);
+    const isChanged = JSON.stringify(policy) !== JSON.stringify(record.network.policy);
+    if (isChanged) await applyNames(host, place, record, policy, connections);
+    const config = connections === "finish"
+      ? `network.domains = [ "${domain}" ];`
+      : `take "${domain}" out of network.domains`;
+    return { domain, isChanged, config };
+  } finally {
+    lock.release();
+  }
+}
+
+function requireFiltered({ name, network }: VmRecord): void {
+  const { mode } = network.policy;
+  if (mode === "filtered") return;
+  const why = mode === "open" ? "it may reach every name" : "it has no network";
+  throw new NixboxError(`${name} has network.mode "${mode}": ${why}`, {
+    hint: 'set network.mode = "filtered" in .nixbox/config.nix, then `nixbox down` and `nixbox up`',
+  });
+}
+
+/**
+ * The record goes last: if something fails on the way, the same command does it all again. A name
+ * that goes takes every address with it: those in use come back with the next question for them.
+ */
+async function applyNames(
+  host: Host,
+  place: SlotPlace,
+  record: VmRecord,
+  policy: NetworkPolicy,
+  connections: "finish" | "stop",
+): Promise<void> {
+  const slot = slotAddresses(record.network.slot);
+  const paths = dnsmasqPaths(place.directory, slot.slot);
+  await changeServers(host, paths, dnsmasqServers(policy));
+  if (needsInspector(policy)) {
+    await startInspector(host, inspectorFiles(slot, paths.directory, policy), connections);
+  }
+  if (connections === "stop") {
+    await runAsRoot(host, ["nft", "flush", "set", "inet", slot.table, "allow4"]);
+  }
+  await writeRecord(host, { ...record, network: { ...record.network, policy } });
+}

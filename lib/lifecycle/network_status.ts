@@ -1,0 +1,96 @@
+import type { Host } from "../host/host.ts";
+import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
+import { dnsmasqPid } from "../network/dnsmasq_process.ts";
+import { inspectorOf } from "../network/inspector.ts";
+import { inspected, needsInspector, type NetworkPolicy } from "../network/policy.ts";
+import { countAllowed } from "../network/refused_sets.ts";
+import type { VmRecord } from "../state/record.ts";
+import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
+import { requireRunning } from "./machine.ts";
+
+/** A running machine's network as `network status` tells it, also its shape in JSON. */
+export interface NetworkStatus {
+  /** The machine's name. */
+  readonly name: string;
+  /** The guest's address, and the host's on the same line. */
+  readonly address: string;
+  /** The host's end. */
+  readonly gateway: string;
+  /** What the guest may reach now. */
+  readonly policy: NetworkPolicy;
+  /** Addresses that names have led to and that pass now. */
+  readonly allowedAddresses: number;
+  /** Whether the programs that the policy needs run. */
+  readonly services: { readonly dnsmasq: boolean; readonly inspector?: boolean };
+  /** The rules in force, in words: a sentence each. */
+  readonly rules: readonly string[];
+}
+
+/** Tells what a running machine may reach. @throws {NixboxError} with exit code 3 if none runs. */
+export async function networkStatus(
+  host: Host,
+  id: string,
+  place: SlotPlace = defaultSlotPlace,
+): Promise<NetworkStatus> {
+  const { name, network }: VmRecord = await requireRunning(host, id);
+  const { policy, slot, table, address, gateway } = network;
+  const dnsmasq = await dnsmasqPid(host, dnsmasqPaths(place.directory, slot)) !== undefined;
+  const inspectors = await host.processes.ownedBy(inspectorOf({ slot }).uid);
+  return {
+    name,
+    address,
+    gateway,
+    policy,
+    allowedAddresses: policy.mode === "filtered" ? await countAllowed(host, table) : 0,
+    services: {
+      dnsmasq,
+      ...(needsInspector(policy) ? { inspector: inspectors.length > 0 } : {}),
+    },
+    rules: rulesInWords(policy),
+  };
+}
+
+/** The policy, a sentence for each thing that it allows or refuses. */
+export function rulesInWords(policy: NetworkPolicy): string[] {
+  const { mode, allowHost, allowPrivate } = policy;
+  if (mode === "off") {
+    return [
+      "nothing is reached: no name, no address, not this host",
+      "you reach the guest: shell, run, shares",
+    ];
+  }
+  return [
+    ...(mode === "open" ? openRules(policy) : filteredRules(policy)),
+    allowHost.length === 0
+      ? "of this host nothing is reached"
+      : `of this host these TCP ports are reached, as ${hostName}: ${allowHost.join(", ")}`,
+    allowPrivate.length === 0
+      ? "private addresses are refused: LANs, VPNs, containers, cloud metadata"
+      : `of private addresses only these pass: ${allowPrivate.join(", ")}`,
+    "other machines of nixbox are refused",
+    "there is no IPv6",
+  ];
+}
+
+function openRules(policy: NetworkPolicy): string[] {
+  return [
+    `every name is resolved, by ${policy.resolvers.join(", ")}`,
+    "every public address is reached, by any protocol",
+  ];
+}
+
+function filteredRules(policy: NetworkPolicy): string[] {
+  const { domains, denied, ports, resolvers } = policy;
+  const { tls, http } = inspected(policy);
+  const looked = [...(tls ? ["443 (TLS)"] : []), ...(http ? ["80 (HTTP)"] : [])];
+  return [
+    `only these names are resolved, by ${resolvers.join(", ")}: ${domains.join(", ") || "none"}`,
+    ...(denied.length === 0 ? [] : [`of those, not: ${denied.join(", ")}`]),
+    `only addresses that these names led to are reached, on TCP ${ports.join(", ") || "(no port)"}`,
+    looked.length === 0
+      ? "names in connections are not looked at"
+      : `on ${
+        looked.join(" and ")
+      } a connection must name an allowed name, too, and goes where that leads`,
+  ];
+}

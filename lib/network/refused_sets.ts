@@ -1,0 +1,67 @@
+import * as z from "zod/mini";
+import type { Host } from "../host/host.ts";
+import { runAsRoot } from "../host/as_root.ts";
+import type { RefusedAddress, RefusedBy } from "./refusals.ts";
+
+const value = z.union([z.string(), z.number()]);
+const element = z.object({
+  val: z.object({ concat: z.array(value) }),
+  expires: z.optional(z.number()),
+  counter: z.optional(z.object({ packets: z.number() })),
+});
+const listing = z.object({
+  nftables: z.array(z.object({
+    set: z.optional(z.object({
+      name: z.string(),
+      elem: z.optional(z.array(z.object({ elem: z.optional(element) }))),
+    })),
+  })),
+});
+
+const kinds: readonly RefusedBy[] = ["host", "machine", "private", "address", "other", "ipv6"];
+
+/** Seconds that a refusal is remembered (lib/network/firewall.ts). */
+const memorySeconds = 24 * 60 * 60;
+
+/** What a slot's firewall has refused in the last day; root's to see. */
+export async function readRefusedSets(host: Host, table: string): Promise<RefusedAddress[]> {
+  // Without the rules' chains (--terse would leave the elements out).
+  const { code, stdout } = await runAsRoot(
+    host,
+    ["nft", "--json", "list", "table", "inet", table],
+    undefined,
+    { accept: "any" },
+  );
+  return code === 0 ? parseRefusedSets(stdout, Date.now()) : [];
+}
+
+/** Reads `nft --json list table`; an element's time is known from when it expires. */
+export function parseRefusedSets(json: string, now: number): RefusedAddress[] {
+  return listing.parse(JSON.parse(json)).nftables.flatMap(({ set }) => {
+    const by = kinds.find((kind) => set?.name === `refused_${kind}`);
+    if (by === undefined) return [];
+    return (set?.elem ?? []).flatMap(({ elem }) =>
+      elem === undefined ? [] : [entry(by, elem, now)]
+    );
+  });
+}
+
+function entry(by: RefusedBy, elem: z.infer<typeof element>, now: number): RefusedAddress {
+  const [address, protocol, port] = elem.val.concat;
+  const ageSeconds = memorySeconds - (elem.expires ?? memorySeconds);
+  return {
+    by,
+    address: `${address}`,
+    protocol: `${protocol}`,
+    ...(port === undefined ? {} : { port: Number(port) }),
+    count: elem.counter?.packets ?? 1,
+    time: now - ageSeconds * 1000,
+  };
+}
+
+/** How many addresses the answers of DNS have allowed now; root's to see. */
+export async function countAllowed(host: Host, table: string): Promise<number> {
+  const argv = ["nft", "--json", "list", "set", "inet", table, "allow4"];
+  const { code, stdout } = await runAsRoot(host, argv, undefined, { accept: "any" });
+  return code === 0 ? [...stdout.matchAll(/"val"/g)].length : 0;
+}
