@@ -9,11 +9,13 @@ const element = z.object({
   expires: z.optional(z.number()),
   counter: z.optional(z.object({ packets: z.number() })),
 });
+const elementOf = z.object({ elem: element });
 const listing = z.object({
   nftables: z.array(z.object({
     set: z.optional(z.object({
       name: z.string(),
-      elem: z.optional(z.array(z.object({ elem: z.optional(element) }))),
+      // Other sets have elements of other shapes.
+      elem: z.optional(z.array(z.unknown())),
     })),
   })),
 });
@@ -40,9 +42,7 @@ export function parseRefusedSets(json: string, now: number): RefusedAddress[] {
   return listing.parse(JSON.parse(json)).nftables.flatMap(({ set }) => {
     const by = kinds.find((kind) => set?.name === `refused_${kind}`);
     if (by === undefined) return [];
-    return (set?.elem ?? []).flatMap(({ elem }) =>
-      elem === undefined ? [] : [entry(by, elem, now)]
-    );
+    return (set?.elem ?? []).map((one) => entry(by, elementOf.parse(one).elem, now));
   });
 }
 

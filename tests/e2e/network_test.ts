@@ -104,7 +104,11 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
     await reader.read();
     await project.run(`${curl} http://neighbour.test/; true`);
     let text = "";
-    while (!text.includes("neighbour.test")) text += (await reader.read()).value ?? "";
+    while (!text.includes("neighbour.test")) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, text);
+      text += value;
+    }
     follow.kill("SIGINT");
     await reader.cancel();
     await follow.status;
