@@ -5,6 +5,8 @@ import { exists } from "../host/files.ts";
 import type { Emit } from "../host/progress.ts";
 import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
+import { dnsmasqPaths } from "../network/dnsmasq.ts";
+import { tapsInDocker } from "../network/docker.ts";
 import type { VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
 import { listRecords, lockProject, readRecord } from "../state/store.ts";
@@ -47,10 +49,27 @@ async function orphanedSlots(host: Host, place: SlotPlace): Promise<readonly num
   for (let slot = 0; slot < slotCount; slot++) {
     if (await exists(`/sys/class/net/${slotAddresses(slot).tap}`)) used.add(slot);
   }
+  for (const slot of await slotsWithFiles(place)) used.add(slot);
   for (const slot of await slotsWithTables(host)) used.add(slot);
+  for (const slot of await slotsInDocker(host)) used.add(slot);
   return [...used].filter((slot) => !isOwned.has(slot) && !isForeign.has(slot)).sort((a, b) =>
     a - b
   );
+}
+
+/** Slots whose services have written files. */
+async function slotsWithFiles(place: SlotPlace): Promise<readonly number[]> {
+  const slots: number[] = [];
+  for (let slot = 0; slot < slotCount; slot++) {
+    if (await exists(dnsmasqPaths(place.directory, slot).directory)) slots.push(slot);
+  }
+  return slots;
+}
+
+/** Slots with rules in Docker's chain; listing them needs root. */
+async function slotsInDocker(host: Host): Promise<readonly number[]> {
+  if (host.user.uid !== 0) return [];
+  return (await tapsInDocker(host)).map((tap) => Number(tap.slice("nbx".length)));
 }
 
 const tablesSchema = z.object({

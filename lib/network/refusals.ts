@@ -46,8 +46,14 @@ export function refusalOfAddress(
 ): Refusal {
   const { time, count, address, protocol, port } = refused;
   const place = port === undefined ? `${address} ${protocol}` : `${address} ${protocol}/${port}`;
-  const asked = names.length === 0 ? place : `${place} (${names.join(", ")})`;
+  const asked = names.length === 0 ? place : `${place} (${few(names)})`;
   return { time, count, asked, ...explain(refused, policy, names) };
+}
+
+/** Of many names the first two, and how many more there are. */
+function few(names: readonly string[]): string {
+  const more = names.length - 2;
+  return names.slice(0, 2).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 function explain(

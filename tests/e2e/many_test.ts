@@ -57,3 +57,33 @@ Deno.test("machines of two projects do not see each other", async () => {
   assert.equal((await first.down()).code, 0);
   await assertNothingLeft();
 });
+
+Deno.test("three filtered machines: one goes and comes, the others keep rules, names and connections", async () => {
+  const config = 'network = { mode = "filtered"; domains = [ "allowed.test" ]; };';
+  await using first = await TestProject.make(config, "first");
+  await using second = await TestProject.make(config, "second");
+  await using third = await TestProject.make(config, "third");
+  await Promise.all([first, second, third].map((project) => project.mustUp()));
+  const download = first.run("curl -sS -m 60 http://allowed.test/slow/150 | wc -c");
+  const { machines } = JSON.parse((await first.call(["status", "--json"])).stdout);
+  for (const { address } of machines) {
+    const knock = await second.run(`ip -4 addr | grep -q ${address}/ || nc -z -w 2 ${address} 22`);
+    assert.equal(
+      knock.code,
+      machines.find((one: { name: string; address: string }) =>
+          one.name === "second" && one.address === address
+        ) === undefined
+        ? 1
+        : 0,
+    );
+  }
+  assert.equal((await third.down()).code, 0);
+  assert.equal((await second.call(["network", "allow", "evil.test"])).code, 0);
+  assert.notEqual((await first.run("curl -sS -m 5 http://evil.test/")).code, 0);
+  assert.equal((await second.run("curl -sS -m 5 http://evil.test/")).code, 0);
+  await third.mustUp();
+  assert.equal((await third.run("curl -sS -m 5 http://allowed.test/")).code, 0);
+  assert.equal((await download).stdout, "150\n");
+  assert.equal((await first.call(["down", "--all"])).code, 0);
+  await assertNothingLeft();
+});

@@ -74,7 +74,7 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
     await project.run(
       `${curl} http://evil.test/; ${curl} http://80.0.113.11/; ${curl} http://10.55.0.10/; ` +
         `${curl} http://allowed.test:8080/; ${curl} http://10.201.0.1:2375/; ` +
-        "curl -sS -m 5 --resolve other.test:443:80.0.113.10 https://other.test/; ping -c1 -W1 80.0.113.10; true",
+        "curl -sS -m 5 --resolve other.test:443:80.0.113.10 https://other.test/; sudo ping -c1 -W1 80.0.113.10; true",
     );
     const { stdout, code } = await status("log");
     assert.equal(code, 0);

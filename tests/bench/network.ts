@@ -1,0 +1,150 @@
+/**
+ * What the network costs, in the lab: a real guest by a tap, against a bare tap with masquerade and
+ * nothing else. Both ways run in turn in one machine, A B A B.
+ */
+import { run } from "../../lib/host/process.ts";
+import { slotAddresses } from "../../lib/network/addresses.ts";
+import { firewallRules } from "../../lib/network/firewall.ts";
+import { openProject } from "../../mod.ts";
+import { median, row } from "./figures.ts";
+
+const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
+await Deno.chmod(directory, 0o755);
+await Deno.mkdir(`${directory}/.nixbox`);
+const rounds = 7;
+const megabytes = 200;
+
+async function configure(network: string): Promise<void> {
+  const config = `{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; };
+    network = { ${network} }; }`;
+  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
+}
+
+async function inGuest(line: string): Promise<string> {
+  return (await run(["nixbox", "run", "--", line], { cwd: directory })).stdout;
+}
+
+/** MB/s of one download by curl in the guest. */
+async function download(): Promise<number> {
+  const url = `http://allowed.test/bytes/${megabytes * 1_000_000}`;
+  return Number(await inGuest(`curl -sS -o /dev/null -w '%{speed_download}' ${url}`)) / 1e6;
+}
+
+/** MB/s of one upload. */
+async function upload(): Promise<number> {
+  const send = `head -c ${megabytes * 1_000_000} /dev/zero | ` +
+    "curl -sS -T - -o /dev/null -w '%{speed_upload}' http://allowed.test/count";
+  return Number(await inGuest(send)) / 1e6;
+}
+
+/** Milliseconds of one small request, name and connection included: the median of some. */
+async function request(): Promise<number> {
+  const text = await inGuest(
+    "for i in $(seq 15); do curl -sS -o /dev/null -w '%{time_total}\\n' http://n$i.many.allowed.test/; done",
+  );
+  return median(text.trim().split("\n").map((seconds) => Number(seconds) * 1000));
+}
+
+/** A tap, masquerade, and no other rule. */
+const bare = `table inet nixbox_s0 {
+  chain leaving { type nat hook postrouting priority srcnat; ip saddr 10.201.0.2 masquerade; }
+}`;
+
+async function load(rules: string): Promise<void> {
+  const begin = "add table inet nixbox_s0\ndelete table inet nixbox_s0\n";
+  await run(["nft", "-f", "-"], { stdin: rules.startsWith("add") ? rules : begin + rules });
+}
+
+async function compare(title: string, ways: Record<string, () => Promise<void>>): Promise<void> {
+  const figures = new Map<string, { down: number[]; up: number[]; request: number[] }>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, prepare] of Object.entries(ways)) {
+      await prepare();
+      const one = figures.get(name) ?? { down: [], up: [], request: [] };
+      one.down.push(await download());
+      one.up.push(await upload());
+      one.request.push(await request());
+      figures.set(name, one);
+    }
+  }
+  console.log(`${title}, median of ${rounds}, in turn:`);
+  const base = figures.values().next().value;
+  for (const [name, { down, up, request }] of figures) {
+    const share = (mine: number[], its: number[] = []) =>
+      `${(100 * median(mine) / median(its)).toFixed(0)}%`;
+    console.log(
+      `  ${name.padEnd(26)} down ${median(down).toFixed(0)} MB/s (${share(down, base?.down)})` +
+        `  up ${median(up).toFixed(0)} MB/s (${share(up, base?.up)})` +
+        `  request ${median(request).toFixed(1)} ms`,
+    );
+  }
+}
+
+async function rulesNow(): Promise<string> {
+  const { stdout } = await run(["nft", "list", "table", "inet", "nixbox_s0"]);
+  return stdout;
+}
+
+const project = await openProject(directory);
+const up = async () => {
+  await project.up({ runner: "/lab/runner" });
+};
+
+await configure('mode = "open";');
+await up();
+const open = await rulesNow();
+const others = Array.from({ length: 63 }, (_, index) => {
+  const slot = slotAddresses(index + 1);
+  const { policy } = { policy: { ...examplePolicy(), mode: "filtered" as const } };
+  return firewallRules({ slot, mac: "02:00:00:00:00:99", policy });
+});
+await compare("open against a bare tap", {
+  "bare tap, masquerade": () => load(bare),
+  "open": () => load(open),
+  "open, 63 other slots": async () => {
+    await load(open);
+    for (const rules of others) await load(rules);
+  },
+  "open again": async () => {
+    for (let slot = 1; slot < 64; slot++) {
+      await run(["nft", "delete", "table", "inet", `nixbox_s${slot}`], { accept: "any" });
+    }
+  },
+});
+const loading: number[] = [];
+for (let round = 0; round < 20; round++) {
+  const startedAt = performance.now();
+  await load(others[0] ?? "");
+  loading.push(performance.now() - startedAt);
+}
+console.log(row("load a slot's rules", loading, "to be under 30 ms"));
+await run(["nft", "delete", "table", "inet", "nixbox_s1"]);
+await project.down();
+
+// Which way a connection goes is the rules' choice, so both run in one machine here, too: with
+// inspection on, the plain rules stand for the others while the inspector idles.
+await configure('mode = "filtered"; domains = [ "allowed.test" ];');
+await up();
+const inspecting = await rulesNow();
+const policy = { ...examplePolicy(), mode: "filtered" as const, inspect: false };
+const mac = /ether saddr != (\S+)/.exec(inspecting)?.[1] ?? "";
+const plain = firewallRules({ slot: slotAddresses(0), mac, policy });
+await compare("filtered", {
+  "open": () => load(open),
+  "filtered, address alone": () => load(plain),
+  "filtered, inspected": () => load(inspecting),
+});
+await project.down();
+await Deno.remove(directory, { recursive: true });
+
+function examplePolicy() {
+  return {
+    domains: ["allowed.test"],
+    denied: [],
+    ports: [80, 443],
+    inspect: true,
+    allowHost: [],
+    allowPrivate: [],
+    resolvers: ["80.0.2.1"],
+  };
+}

@@ -1,0 +1,99 @@
+import { detectHost } from "../../../lib/host/detect.ts";
+import { type Finished, run } from "../../../lib/host/process.ts";
+import { slotAddresses } from "../../../lib/network/addresses.ts";
+import { passDocker, unpassDocker } from "../../../lib/network/docker.ts";
+import { deleteFirewall, loadFirewall } from "../../../lib/network/linux.ts";
+import { type NetworkPlan, networkPlan } from "../../../lib/network/plan.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import { startServices, stopServices } from "../../../lib/network/services.ts";
+
+export const host = await detectHost();
+
+export const filteredPolicy: NetworkPolicy = {
+  mode: "filtered",
+  domains: ["allowed.test"],
+  denied: [],
+  ports: [80, 443],
+  inspect: true,
+  allowHost: [],
+  allowPrivate: [],
+  resolvers: ["80.0.2.1"],
+};
+
+const sharedDirectory = "/run/nixbox";
+
+export function planOf(slot: number, policy: Partial<NetworkPolicy> = {}): NetworkPlan {
+  return networkPlan({
+    slot,
+    mac: macOf(slot),
+    hostname: `box${slot}`,
+    cpus: 1,
+    user: { uid: 0, gid: 0 },
+    hostHasIpv6: true,
+    policy: { ...filteredPolicy, ...policy },
+    canFilterRecords: true,
+    sharedDirectory,
+  });
+}
+
+function macOf(slot: number): string {
+  return `02:00:00:00:00:${slot.toString(16).padStart(2, "0")}`;
+}
+
+/**
+ * The network of one slot as `up` makes it, with a network namespace for a guest: everything but
+ * the machine is real.
+ */
+export class EmptySlot {
+  private constructor(readonly slot: number) {}
+
+  static async make(slot: number, policy: Partial<NetworkPolicy> = {}): Promise<EmptySlot> {
+    const empty = new EmptySlot(slot);
+    const { tap, gateway, address } = slotAddresses(slot);
+    const plan = planOf(slot, policy);
+    await run(["install", "-d", sharedDirectory, `${sharedDirectory}/vm`]);
+    await loadFirewall(host, plan.firewall);
+    await run(["ip", "netns", "add", `guest${slot}`]);
+    await run(["ip", "-batch", "-"], {
+      stdin: `link add ${tap} type veth peer name eth0 netns guest${slot} address ${macOf(slot)}
+address add ${gateway}/30 dev ${tap}
+link set ${tap} up
+`,
+    });
+    await run(["ip", "-netns", `guest${slot}`, "-batch", "-"], {
+      stdin: `link set lo up
+link set eth0 up
+address add ${address}/30 dev eth0
+route add default via ${gateway}
+`,
+    });
+    await Deno.writeTextFile("/proc/sys/net/ipv4/ip_forward", "1");
+    await passDocker(host, tap);
+    await startServices(host, plan);
+    return empty;
+  }
+
+  /** Runs a line of shell where the guest would be, with its resolver. */
+  async run(line: string): Promise<Finished> {
+    const { gateway } = slotAddresses(this.slot);
+    const resolver = `/tmp/resolv-${this.slot}.conf`;
+    await Deno.writeTextFile(resolver, `nameserver ${gateway}\n`);
+    // `ip netns exec` gives it a mount namespace of its own.
+    return await run([
+      ...["ip", "netns", "exec", `guest${this.slot}`, "sh", "-c"],
+      `mount --bind ${resolver} /etc/resolv.conf; ${line}`,
+    ], { accept: "any", timeoutMs: 60_000 });
+  }
+
+  /** Undoes all, by what `down` uses. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { tap, table } = slotAddresses(this.slot);
+    await stopServices(host, sharedDirectory, this.slot);
+    await unpassDocker(host, tap);
+    await run(["ip", "link", "delete", tap], { accept: "any" });
+    await run(["ip", "netns", "delete", `guest${this.slot}`], { accept: "any" });
+    await deleteFirewall(host, table);
+    const { stdout: links } = await run(["ip", "-o", "link"]);
+    if (!/ nbx\d+/.test(links)) await Deno.writeTextFile("/proc/sys/net/ipv4/ip_forward", "0");
+  }
+}
