@@ -39,9 +39,15 @@ const features: readonly Feature[] = [
 export async function missingModules(host: Host): Promise<readonly string[]> {
   const missing: string[] = [];
   for (const { module, rules } of features) {
-    const text = `table inet nixbox_probe { ${rules} }\n`;
-    const { code } = await runAsRoot(host, ["nft", "--check", "-f", "-"], text, { accept: "any" });
-    if (code !== 0) missing.push(module);
+    const text = `table inet nixbox_probe {\n${rules}\n}\n`;
+    const argv = ["nft", "--check", "-f", "-"];
+    const { code, stderr } = await runAsRoot(host, argv, text, { accept: "any" });
+    if (code === 0) continue;
+    // What the kernel refuses; anything else is no matter of modules.
+    if (!stderr.includes("Could not process rule")) {
+      throw new NixboxError(`nft does not check rules: ${stderr.trim().split("\n")[0]}`);
+    }
+    missing.push(module);
   }
   return missing;
 }

@@ -11,8 +11,8 @@ import { median, row } from "./figures.ts";
 const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
 await Deno.chmod(directory, 0o755);
 await Deno.mkdir(`${directory}/.nixbox`);
-const rounds = 7;
-const megabytes = 200;
+const rounds = 5;
+const megabytes = 100;
 
 async function configure(network: string): Promise<void> {
   const config = `{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; };
@@ -85,12 +85,12 @@ async function rulesNow(): Promise<string> {
   return stdout;
 }
 
+await configure('mode = "open";');
 const project = await openProject(directory);
 const up = async () => {
   await project.up({ runner: "/lab/runner" });
 };
 
-await configure('mode = "open";');
 await up();
 const open = await rulesNow();
 const others = Array.from({ length: 63 }, (_, index) => {
