@@ -17,7 +17,8 @@ export async function startDnsmasq(host: Host, files: DnsmasqFiles): Promise<voi
   await runAsRoot(host, ["tee", paths.servers], servers);
   await runAsRoot(host, ["tee", paths.config], config);
   // Its log has no time zone: this makes it UTC.
-  await runAsRoot(host, ["env", "TZ=UTC", "dnsmasq", `--conf-file=${paths.config}`]);
+  const dnsmasq = await host.which("dnsmasq") ?? "dnsmasq";
+  await runAsRoot(host, ["env", "TZ=UTC", dnsmasq, `--conf-file=${paths.config}`]);
 }
 
 /** Makes a running dnsmasq ask by other rules; none of its questions is lost. */

@@ -26,7 +26,7 @@ const features: readonly Feature[] = [
   { module: "nft_nat", rules: chain("tcp dport 80 dnat ip to 127.0.0.1:80", arriving) },
   {
     module: "nf_tables (dynamic sets)",
-    rules: `set seen { type ipv4_addr; size 8; timeout 1h; flags dynamic,timeout; } ${
+    rules: `set seen { type ipv4_addr; size 8; timeout 1h; flags dynamic,timeout; }\n${
       chain("update @seen { ip daddr counter }")
     }`,
   },
@@ -62,7 +62,8 @@ export function modulesHint(modules: readonly string[]): string {
 /** The error of a firewall that was not loaded, with the modules that the kernel lacks. */
 export async function explainRefusal(host: Host, error: unknown): Promise<unknown> {
   if (!(error instanceof CommandError)) return error;
-  const missing = await missingModules(host);
+  // An nft that cannot even check says less than the error that there is.
+  const missing = await missingModules(host).catch(() => []);
   if (missing.length === 0) return error;
   return new NixboxError(`the kernel lacks what the firewall needs: ${missing.join(", ")}`, {
     hint: modulesHint(missing),

@@ -22,15 +22,16 @@ const longestLog = 4_000_000;
  * which the guest can fill, too long? Does dnsmasq still run? If it does not, the addresses that
  * its answers have allowed are taken back, so that nothing gets out any more.
  *
- * Arguments: DIRECTORY PIDFILE TABLE LONGEST LOG...
+ * Arguments: DIRECTORY PIDFILE NFT TABLE LONGEST LOG...
  */
 const program = `
 exec >/dev/null 2>&1 </dev/null
 echo $$ >"$1/watch.pid"
 read -r pid <"$2"
-table=$3
-longest=$4
-shift 4
+nft=$3
+table=$4
+longest=$5
+shift 5
 while kill -0 "$pid"; do
   for log; do
     [ -f "$log" ] && [ "$(stat -c %s "$log")" -gt "$longest" ] || continue
@@ -39,7 +40,7 @@ while kill -0 "$pid"; do
   done
   sleep 1
 done
-nft flush set inet "$table" allow4
+"$nft" flush set inet "$table" allow4
 `;
 
 /** Its name in the list of processes. */
@@ -47,7 +48,8 @@ const programName = "nixbox-watch";
 
 export async function startWatch(host: Host, watch: Watch): Promise<void> {
   const { directory, pidFile, table, logs } = watch;
-  const args = [directory, pidFile, table, `${longestLog}`, ...logs];
+  const nft = await host.which("nft") ?? "nft";
+  const args = [directory, pidFile, nft, table, `${longestLog}`, ...logs];
   await runAsRoot(host, ["setsid", "--fork", "sh", "-c", program, programName, ...args]);
 }
 

@@ -4,7 +4,9 @@ import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 Deno.test("an ordinary user with sudo boots a machine whose processes are that user's", async () => {
-  await using project = await TestProject.make();
+  await using project = await TestProject.make(
+    'network = { mode = "filtered"; domains = [ "allowed.test" ]; };',
+  );
   await run(["chown", "-R", "dev:dev", project.directory]);
   const call = (...words: string[]) =>
     run(["as-dev", ...nixboxArgv(...words)], {
@@ -22,6 +24,11 @@ Deno.test("an ordinary user with sudo boots a machine whose processes are that u
     const made = await call("run", "id -u; touch ~/workspace/made; ls -A ~/workspace/.nixbox");
     assert.equal(made.stdout, "1000\n");
     assert.equal((await Deno.stat(`${project.directory}/made`)).uid, 1000);
+    assert.equal((await call("run", "curl -sS -m 5 http://allowed.test/")).code, 0);
+    assert.notEqual((await call("run", "curl -sS -m 5 http://80.0.113.11/")).code, 0);
+    assert.equal((await call("network", "allow", "evil.test")).code, 0);
+    assert.equal((await call("run", "curl -sS -m 5 http://evil.test/")).code, 0);
+    assert.match((await call("network", "log")).stdout, /80\.0\.113\.11 tcp\/80/);
     const logs = await call("logs", "dnsmasq");
     assert.match(logs.stdout, /DHCP/, logs.stderr);
     const doctor = await call("doctor");

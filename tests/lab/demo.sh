@@ -28,7 +28,14 @@ expect $?
 
 say "A machine of its own (a real Linux guest; no KVM here, so QEMU emulates it)."
 # The lab's guest stands in for the one that Nix would build.
-sed -i 's/# resources = {/resources = { memoryMB = 1024; vcpus = 2; };\n  # resources = {/' .nixbox/config.nix
+cat >.nixbox/config.nix <<'END'
+{
+  resources = { memoryMB = 1024; vcpus = 2; };
+  network = { mode = "filtered"; domains = [ "allowed.test" ]; };
+}
+END
+show cat .nixbox/config.nix
+cat .nixbox/config.nix
 show nixbox up --runner /lab/runner
 nixbox up --runner /lab/runner
 expect $?
@@ -41,16 +48,30 @@ show cat result
 cat result
 expect $?
 
-say "Names and the web work."
+say "It reaches the one name that the config allows."
 show nixbox run -- curl -s http://allowed.test/
 nixbox run -- curl -s http://allowed.test/
 expect $?
 
+refused() {
+  show nixbox run -- "$@"
+  nixbox run -- "$@"
+  if [ $? -eq 0 ]; then expect 1; fi
+}
+
+say "Nothing else: no other name, no hard-coded address, no neighbour behind an allowed address."
+refused curl -sS -m 5 http://evil.test/
+refused curl -sS -m 5 http://80.0.113.11/
+refused curl -sSk -m 5 --connect-to ::80.0.113.10 https://evil.test/
+
 say "This host's own services are refused, by any address, at once."
 nc -l -p 8080 -k >/dev/null 2>&1 &
-show nixbox run -- curl -sS http://10.99.0.2:8080/
-nixbox run -- curl -sS -m 5 http://10.99.0.2:8080/
-if [ $? -eq 0 ]; then expect 1; fi
+refused curl -sS -m 5 http://80.0.2.2:8080/
+
+say "What was refused, and what would allow it:"
+show nixbox network log
+nixbox network log
+expect $?
 
 say "What the host keeps for itself is not there."
 show "nixbox run 'ls -A ~/workspace/.nixbox | wc -l'"
