@@ -6,8 +6,11 @@ import type { DnsmasqPaths } from "./dnsmasq.ts";
 
 /** The texts of one slot's dnsmasq. */
 export interface DnsmasqFiles {
+  /** Where they go. */
   readonly paths: DnsmasqPaths;
+  /** DHCP, and how names are answered. */
   readonly config: string;
+  /** Which names are asked of whom. */
   readonly servers: string;
 }
 

@@ -23,13 +23,14 @@ export function inspectorOf(slot: Pick<SlotAddresses, "slot">): InspectorPlace {
 
 /** Files of one slot's inspector, in the slot's directory. */
 export interface InspectorPaths {
+  /** HAProxy's config. */
   readonly config: string;
   /** Patterns of names with `allow` or `deny`, the one that decides first. */
   readonly names: string;
   /** The reader of TLS's first message, in Lua. */
   readonly clientHello: string;
+  /** Connections that it refused. */
   readonly log: string;
-  readonly pidFile: string;
   /** Empty: what the inspector sees as the root of all files. */
   readonly jail: string;
 }
@@ -40,7 +41,6 @@ export function inspectorPaths(directory: string): InspectorPaths {
     names: `${directory}/names.map`,
     clientHello: `${directory}/client_hello.lua`,
     log: `${directory}/inspector.log`,
-    pidFile: `${directory}/inspector.pid`,
     jail: `${directory}/jail`,
   };
 }

@@ -10,9 +10,13 @@ import type { InspectorPaths } from "./inspector.ts";
 
 /** The texts of one slot's inspector, and where it will listen. */
 export interface InspectorFiles {
+  /** Where they go. */
   readonly paths: InspectorPaths;
+  /** HAProxy's config. */
   readonly config: string;
+  /** Patterns of names with their verdicts. */
   readonly names: string;
+  /** The user id that it runs as. */
   readonly uid: number;
   /** Address and ports that answer once it is ready. */
   readonly listens: { readonly address: string; readonly ports: readonly number[] };

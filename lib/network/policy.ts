@@ -2,7 +2,7 @@ import type { Config, NetworkMode } from "../config/types.ts";
 
 /** What one guest may reach: plain data, kept in the machine's record while it runs. */
 export interface NetworkPolicy {
-  /** The table of modes is in docs/network.md. */
+  /** What each mode means is in docs/network.md. */
   readonly mode: NetworkMode;
   /** `filtered`: these names and what is under them; `*.x` is only what is under x. */
   readonly domains: readonly string[];

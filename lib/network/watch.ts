@@ -5,6 +5,7 @@ import { readTextIfExists } from "../host/files.ts";
 
 /** What is watched beside one machine. */
 export interface Watch {
+  /** The slot's directory, which root owns. */
   readonly directory: string;
   /** dnsmasq's pid file: the watch ends with that process. */
   readonly pidFile: string;
