@@ -62,9 +62,12 @@ ${
   }`;
 }
 
-/** Where packets are taken up: each base chain lets pass at once what is not of this slot. */
+/**
+ * Where packets are taken up: each base chain lets pass at once what is not of this slot. What
+ * serves the guest on the gateway's address serves nobody from other networks, who could route to it.
+ */
 function hooks({ slot, policy }: FirewallInput): string {
-  const { tap, address } = slot;
+  const { tap, address, gateway } = slot;
   const { uid } = inspectorOf(slot);
   const output = needsInspector(policy)
     ? `  chain output {
@@ -76,6 +79,7 @@ function hooks({ slot, policy }: FirewallInput): string {
   return `${arriving({ slot, policy })}  chain input {
     type filter hook input priority filter - 5; policy accept;
     iifname "${tap}" goto to_host
+    ip daddr ${gateway} iifname != "lo" iifname != "nbx*" goto refuse
   }
   chain forward {
     type filter hook forward priority filter - 5; policy accept;

@@ -49,7 +49,8 @@ export function inspectorPaths(directory: string): InspectorPaths {
 export function inspectorNames(policy: NetworkPolicy): string {
   return nameRules(policy).map(({ name, isBelowOnly, verdict }) => {
     const pattern = name.replaceAll(".", "\\.");
-    return `^${isBelowOnly ? ".+\\." : "(.+\\.)?"}${pattern}$ ${verdict}\n`;
+    // Labels only: a Host header may hold anything before them.
+    return `^([a-z0-9_-]+\\.)${isBelowOnly ? "+" : "*"}${pattern}$ ${verdict}\n`;
   }).join("");
 }
 

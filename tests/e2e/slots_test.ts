@@ -88,6 +88,34 @@ Deno.test("chosen host ports and private ranges open, by name and address; the r
   }
 });
 
+Deno.test("who routes to a gateway's address from another network reaches neither resolver nor inspector", async () => {
+  await using slot = await EmptySlot.make(12);
+  assert.equal((await slot.run(`${curl} http://allowed.test/`)).stdout, "200");
+  const outside = ["ip", "netns", "exec", "internet"];
+  await run([...outside, "ip", "route", "add", "10.201.12.0/30", "via", "80.0.2.2"]);
+  for (const port of ["53", "27443", "27080"]) {
+    const knock = await run([...outside, "nc", "-z", "-w", "2", "10.201.12.1", port], {
+      accept: "any",
+    });
+    assert.equal(knock.code, 1, port);
+  }
+  await run([...outside, "ip", "route", "delete", "10.201.12.0/30"]);
+});
+
+for (const inspect of [true, false]) {
+  const how = inspect ? "inspected" : "by address alone";
+  Deno.test(`an address expires when it is not used, and not while it is: ${how}`, async () => {
+    await using slot = await EmptySlot.make(13, { inspect }, "3s");
+    const used = await slot.run(
+      "curl -sSk --rate 60/m -o /dev/null -w '%{num_connects}' 'https://allowed.test/[1-8]'",
+    );
+    assert.equal(used.stdout, "10000000", used.stderr);
+    await new Promise((resolve) => setTimeout(resolve, 4500));
+    assert.equal((await slot.run("nc -z -w 2 80.0.113.10 443")).code, 1);
+    assert.equal((await slot.run(`${curl} http://allowed.test/`)).stdout, "200");
+  });
+}
+
 Deno.test("a guest cannot fill the host with logs: they are cut, and what is new stays", async () => {
   await using slot = await EmptySlot.make(6);
   const log = "/run/nixbox/vm/6/dnsmasq.log";

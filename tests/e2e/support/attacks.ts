@@ -35,6 +35,7 @@ const dns = (name: string, more: Attack["does"] = {}) => ({
 export const byAddress: readonly Attack[] = [
   refused("hard-coded address, 443", tcp(evil, 443), true),
   refused("hard-coded address, 80", tcp(evil, 80), true),
+  refused("hard-coded address, 22", tcp(evil, 22)),
   refused("hard-coded address, 8080", tcp(evil, 8080), true),
   refused("allowed address, a port outside of network.ports", tcp(allowed, 8080), true),
   refused("DNS over TLS to a foreign resolver", tcp(resolver, 853), true),
@@ -216,6 +217,11 @@ export const below: readonly Attack[] = [
     "ip -6 addr add 2001:db8:1::99/64 dev eth0 nodad; " +
       "ip -6 route replace default via 2001:db8:1::1 dev eth0; " +
       "! timeout 1 nc -z 2001:db8:113::10 443",
+  ),
+  shell(
+    "the gateway by its link-local address",
+    "for a in fe80::1 ff02::2; do ping -6 -c1 -W1 $a%eth0 && exit 1; done; " +
+      "! timeout 1 nc -z fe80::1%eth0 22",
   ),
   unanswered("IPv6 in a frame made by hand", frame("ipv6")),
   unanswered("another source address", frame("plain", { source: "80.0.113.99" })),

@@ -2,6 +2,7 @@ import { detectHost } from "../../../lib/host/detect.ts";
 import { type Finished, run } from "../../../lib/host/process.ts";
 import { slotAddresses } from "../../../lib/network/addresses.ts";
 import { passDocker, unpassDocker } from "../../../lib/network/docker.ts";
+import { addressLifetime } from "../../../lib/network/firewall.ts";
 import { deleteFirewall, loadFirewall } from "../../../lib/network/linux.ts";
 import { type NetworkPlan, networkPlan } from "../../../lib/network/plan.ts";
 import type { NetworkPolicy } from "../../../lib/network/policy.ts";
@@ -47,12 +48,17 @@ function macOf(slot: number): string {
 export class EmptySlot {
   private constructor(readonly slot: number) {}
 
-  static async make(slot: number, policy: Partial<NetworkPolicy> = {}): Promise<EmptySlot> {
+  /** `lifetime` is how long an address stays allowed; an hour in real life. */
+  static async make(
+    slot: number,
+    policy: Partial<NetworkPolicy> = {},
+    lifetime = addressLifetime,
+  ): Promise<EmptySlot> {
     const empty = new EmptySlot(slot);
     const { tap, gateway, address } = slotAddresses(slot);
     const plan = planOf(slot, policy);
     await run(["install", "-d", sharedDirectory, `${sharedDirectory}/vm`]);
-    await loadFirewall(host, plan.firewall);
+    await loadFirewall(host, plan.firewall.replaceAll(addressLifetime, lifetime));
     await run(["ip", "netns", "add", `guest${slot}`]);
     await run(["ip", "-batch", "-"], {
       stdin: `link add ${tap} type veth peer name eth0 netns guest${slot} address ${macOf(slot)}

@@ -41,6 +41,13 @@ Deno.test("every base chain lets pass at once what is not of this slot", () => {
   assert.match(rules({}, "output"), /meta skuid 1879048199 goto from_inspector/);
 });
 
+Deno.test("other networks do not reach what serves the guest", () => {
+  assert.match(
+    rules({}, "input"),
+    /ip daddr 10\.201\.7\.1 iifname != "lo" iifname != "nbx\*" goto refuse$/,
+  );
+});
+
 Deno.test("the last word to a guest is a refusal, in every mode", () => {
   for (const mode of ["filtered", "off"] as const) {
     assert.match(rules({ mode }, "to_network"), /goto refuse_address$/);

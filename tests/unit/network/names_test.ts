@@ -128,6 +128,14 @@ Deno.test("the inspector's map says the same as the policy of any name", () => {
   ));
 });
 
+Deno.test("the map takes labels only: a Host header may hold anything", () => {
+  for (
+    const odd of ["evil.test@x.a.test", "evil.test/.a.test", "a.test\nb", " .a.test", "..a.test"]
+  ) {
+    assert.equal(allowedByMap(mixed, odd), false, odd);
+  }
+});
+
 Deno.test("names are looked at on 80 and 443, in filtered, unless inspection is off", () => {
   assert.deepEqual(inspected(filtered), { tls: true, http: true });
   assert.deepEqual(plainPorts({ ...filtered, ports: [22, 80, 443] }), [22]);
