@@ -9,13 +9,17 @@ const steps = [
   "make directories",
   "load the firewall",
   "make the tap",
-  "start DHCP and DNS",
+  "forward packets",
+  "start network services",
   "share directories",
   "write the provisioning disk",
   "start the hypervisor",
   "boot the guest",
   "log in",
 ];
+
+/** The mode with the most to undo. */
+const config = 'network = { mode = "filtered"; domains = [ "allowed.test" ]; };';
 
 /** Starts `up` and sends a signal as soon as a step has been done; gives how `up` ended. */
 async function upUntil(
@@ -44,7 +48,7 @@ async function upUntil(
 }
 
 Deno.test("Ctrl-C after any step of up undoes everything that was done", async (t) => {
-  await using project = await TestProject.make();
+  await using project = await TestProject.make(config);
   for (const step of steps) {
     await t.step(step, async () => {
       const { code, stderr } = await upUntil(project, step, "SIGINT");
@@ -56,7 +60,7 @@ Deno.test("Ctrl-C after any step of up undoes everything that was done", async (
 });
 
 Deno.test("what kill -9 after any step of up leaves, down clears", async (t) => {
-  await using project = await TestProject.make();
+  await using project = await TestProject.make(config);
   for (const step of steps.slice(1)) {
     await t.step(step, async () => {
       await upUntil(project, step, "SIGKILL");
@@ -68,14 +72,14 @@ Deno.test("what kill -9 after any step of up leaves, down clears", async (t) => 
 });
 
 Deno.test("what kill -9 during up leaves, the next up clears and boots", async () => {
-  await using project = await TestProject.make();
+  await using project = await TestProject.make(config);
   await upUntil(project, "start the hypervisor", "SIGKILL");
   await project.mustUp();
   assert.equal((await project.run("echo up")).stdout, "up\n");
 });
 
 Deno.test("doctor finds what kill -9 left, and clears it with --fix", async () => {
-  await using project = await TestProject.make();
+  await using project = await TestProject.make(config);
   await upUntil(project, "share directories", "SIGKILL");
   const found = await project.call(["doctor"]);
   assert.equal(found.code, 1);
