@@ -1,6 +1,5 @@
 import { buildRouteMap } from "@stricli/core";
-import { command as allow } from "./network_allow.ts";
-import { command as deny } from "./network_deny.ts";
+import { allow, deny } from "./network_change.ts";
 import { command as log } from "./network_log.ts";
 import { command as status } from "./network_status.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
-import { attack, hostServices, isAsExpected, newContacts, table } from "./support/attacking.ts";
+import { attack, hostServices, isAsExpected, table } from "./support/attacking.ts";
 import { type Attack, attacks, below, inHttp, inTls } from "./support/attacks.ts";
+import { changeAnswer, newContacts } from "./support/internet.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
@@ -101,12 +102,6 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
   assert.equal((await project.down()).code, 0);
   await assertNothingLeft();
 });
-
-/** Replaces what the closed internet's name server has in its changing table (hosts(5)). */
-async function changeAnswer(line: string): Promise<void> {
-  await Deno.writeTextFile("/lab/internet/changing", `${line}\n`);
-  await run(["sh", "-c", 'kill -s HUP "$(cat /run/internet-dnsmasq.pid)"']);
-}
 
 Deno.test("filtered without inspection: addresses hold, names in connections are not looked at", async () => {
   using _services = hostServices(services);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
+import { changeAnswer } from "./support/internet.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
@@ -36,9 +37,9 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
         "https://allowed.test/3 -w '%{num_connects}\\n' -o /dev/null -o /dev/null -o /dev/null",
     );
     await new Promise((resolve) => setTimeout(resolve, 2500));
-    await changeAnswers("80.0.113.20 allowed.test");
+    await changeAnswer("80.0.113.20 allowed.test");
     const { code, stdout, stderr } = await keep;
-    await changeAnswers("");
+    await changeAnswer("");
     assert.equal(code, 0, stderr);
     assert.equal(stdout, "1\n0\n0\n");
   });
@@ -161,11 +162,6 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
   await assertNothingLeft();
   assert.equal((await status("log")).code, 3);
 });
-
-async function changeAnswers(line: string): Promise<void> {
-  await Deno.writeTextFile("/lab/internet/changing", `${line}\n`);
-  await run(["sh", "-c", 'kill -s HUP "$(cat /run/internet-dnsmasq.pid)"']);
-}
 
 async function makeRepository(): Promise<void> {
   const script =

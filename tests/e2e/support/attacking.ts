@@ -40,14 +40,6 @@ export function table(list: readonly Attack[], seen: readonly Seen[]): string {
   return [`  ${"ATTACK".padEnd(56)} EXPECTED    SEEN`, ...rows].join("\n");
 }
 
-/** What the closed internet's servers were reached with since the last look. */
-export async function newContacts(): Promise<string[]> {
-  const file = "/lab/internet/contacts.log";
-  const lines = (await Deno.readTextFile(file)).split("\n").filter((line) => line !== "");
-  await Deno.truncate(file);
-  return lines;
-}
-
 /** Services of the host that a guest could want, on every address of it. */
 export function hostServices(ports: readonly number[]): Disposable {
   const listeners = ports.map((port) => Deno.listen({ hostname: "0.0.0.0", port }));
