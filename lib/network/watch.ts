@@ -2,6 +2,7 @@ import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
 import { readTextIfExists } from "../host/files.ts";
+import { waitFor } from "../host/wait.ts";
 
 /** What is watched beside one machine. */
 export interface Watch {
@@ -52,6 +53,9 @@ export async function startWatch(host: Host, watch: Watch): Promise<void> {
   const nft = await host.which("nft") ?? "nft";
   const args = [directory, pidFile, nft, table, `${longestLog}`, ...logs];
   await runAsRoot(host, ["setsid", "--fork", "sh", "-c", program, programName, ...args]);
+  // Not before it can be found again, so that an undo right after this leaves none behind.
+  const pidOrNothing = async () => await readTextIfExists(`${directory}/watch.pid`) || undefined;
+  await waitFor(pidOrNothing, { timeoutMs: 2000, firstDelayMs: 2 });
 }
 
 export async function stopWatch(host: Host, directory: string): Promise<void> {
