@@ -30,6 +30,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     brief: "run one command in the machine",
     load: async () => (await import("./run.ts")).command,
   },
+  mount: {
+    brief: "share a directory with the running machine",
+    load: async () => (await import("./mount.ts")).command,
+  },
+  unmount: {
+    brief: "take a share away from the running machine",
+    load: async () => (await import("./unmount.ts")).command,
+  },
   status: {
     brief: "list machines",
     load: async () => (await import("./status.ts")).command,

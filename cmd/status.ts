@@ -2,6 +2,7 @@ import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostOnly } from "./context.ts";
 import { duration } from "./progress.ts";
 import { table } from "./table.ts";
+import { describeShare } from "./share_text.ts";
 import { printable } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
@@ -45,9 +46,8 @@ EXAMPLES
     ]);
     for (const line of table([header, ...rows])) terminal.print(printable(line));
     for (const machine of report.machines) {
-      for (const { source, target, readonly } of machine.mounts) {
-        const mode = readonly ? " (read-only)" : "";
-        terminal.print(printable(`  ${machine.name}: ${source} at ${target}${mode}`));
+      for (const mount of machine.mounts) {
+        terminal.print(printable(`  ${machine.name}: ${describeShare(mount)}`));
       }
     }
   },

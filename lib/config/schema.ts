@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
+import { normalTarget, problemWithTarget } from "../host/guest_path.ts";
 import { parseDomain } from "./domain.ts";
 import { isGuestUser } from "./facts.ts";
 import { problemWithRange } from "./private_range.ts";
@@ -30,12 +31,11 @@ const path = z.string().check(
   rule((text) => text.startsWith("/"), "must be a path"),
 );
 
-const target = z.string().check(
-  // deno-lint-ignore no-control-regex -- control characters are what is refused
-  rule((text) => !/[\x00-\x1f]/.test(text), "must not have control characters"),
-  rule((text) => /^(\/[^/]|~\/[^/])/.test(text), "must be absolute, or begin with ~/"),
-  rule((text) => !/(^|\/)\.\.?(\/|$)/.test(text), "must not have . or .. in it"),
-);
+const target = z.string().check((context) => {
+  const problem = problemWithTarget(context.value);
+  if (problem === undefined) return;
+  context.issues.push({ code: "custom", message: problem, input: context.value });
+});
 
 const domain = z.pipe(
   z.string(),
@@ -76,11 +76,16 @@ const environment = z.record(z.string(), z.string()).check((context) => {
 });
 
 const mounts = z.array(
-  z.strictObject({ source: path, target, readonly: z._default(z.boolean(), false) }),
+  z.strictObject({
+    source: path,
+    target,
+    readonly: z._default(z.boolean(), false),
+    overlay: z._default(z.boolean(), false),
+  }),
 ).check((context) => {
   const seen = new Set<string>();
   context.value.forEach((mount, index) => {
-    const plain = mount.target.replace(/\/+$/, "");
+    const plain = normalTarget(mount.target);
     if (seen.has(plain)) {
       const message = "must not be the target of two mounts";
       context.issues.push({ code: "custom", message, path: [index, "target"], input: plain });
@@ -210,7 +215,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     network: Object.keys(configSchema.shape.network.shape),
     nix: Object.keys(configSchema.shape.nix.shape),
     hooks: Object.keys(configSchema.shape.hooks.shape),
-    mounts: ["source", "target", "readonly"],
+    mounts: ["source", "target", "readonly", "overlay"],
     scripts: ["path", "optional"],
   };
   return [...(shapes[String(path[0] ?? "")] ?? [])];

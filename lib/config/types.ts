@@ -27,11 +27,15 @@ export interface Config {
   };
   /** `auto` takes the fastest that really works on this host. */
   readonly hypervisor: HypervisorChoice;
-  /** `source` absolute on the host; `target` absolute, or starting with `~/`, in the guest. */
+  /**
+   * `source` absolute on the host; `target` absolute, or starting with `~/`, in the guest. With
+   * `overlay` the guest may change what it sees, in its own memory only.
+   */
   readonly mounts: readonly {
     readonly source: string;
     readonly target: string;
     readonly readonly: boolean;
+    readonly overlay: boolean;
   }[];
   /** What the guest may reach. */
   readonly network: {

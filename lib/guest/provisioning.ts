@@ -21,8 +21,17 @@ export interface Provisioning {
   readonly mounts: readonly {
     readonly tag: string;
     readonly target: string;
-    readonly readonly: boolean;
+    readonly mode: MountMode;
   }[];
+}
+
+/** How the guest mounts a share; `overlay` keeps what it changes in its own memory. */
+export type MountMode = "ro" | "rw" | "overlay";
+
+export function mountModeOf(
+  share: { readonly readonly: boolean; readonly overlay: boolean },
+): MountMode {
+  return share.overlay ? "overlay" : share.readonly ? "ro" : "rw";
 }
 
 /** The text files of the disk, by name; nix/guest/provision.sh says what each holds. */
@@ -34,7 +43,7 @@ export function provisioningFiles(provisioning: Provisioning): Readonly<Record<s
     clock: `${clock}\n`,
     env: nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`)),
     mounts: nulEnded(
-      mounts.flatMap(({ tag, target, readonly }) => [tag, target, readonly ? "ro" : "rw"]),
+      mounts.flatMap(({ tag, target, mode }) => [tag, target, mode]),
     ),
   };
 }

@@ -23,17 +23,19 @@ export async function waitForEnd(
 
 /**
  * Ends a process: SIGTERM, then SIGKILL after `graceMs`. Nothing happens if it is gone already.
- * `asRoot` is for processes that were started with root's rights.
+ * `asRoot` is for processes that were started with root's rights; `group` ends those of its group
+ * too, which it must lead.
  */
 export async function endProcess(
   host: Host,
   identity: ProcessIdentity,
-  options: { readonly graceMs: number; readonly asRoot?: boolean },
+  options: { readonly graceMs: number; readonly asRoot?: boolean; readonly group?: boolean },
 ): Promise<void> {
+  const target = options.group ? -identity.pid : identity.pid;
   for (const [signal, patienceMs] of [["SIGTERM", options.graceMs], ["SIGKILL", 5000]] as const) {
     if (!await isAlive(host, identity)) return;
     if (patienceMs === 0) continue;
-    await sendSignal(host, identity.pid, signal, options.asRoot ?? false);
+    await sendSignal(host, target, signal, options.asRoot ?? false);
     if (await waitForEnd(host, identity, patienceMs)) return;
   }
 }
@@ -45,7 +47,7 @@ async function sendSignal(
   asRoot: boolean,
 ): Promise<void> {
   if (asRoot && host.user.uid !== 0) {
-    const argv = host.privilege.asRoot(["kill", "-s", signal.slice(3), `${pid}`]);
+    const argv = host.privilege.asRoot(["kill", "-s", signal.slice(3), "--", `${pid}`]);
     await run(argv, { accept: "any" });
     return;
   }

@@ -8,9 +8,10 @@ export interface Tool {
   readonly purpose: string;
   /**
    * `up`: nothing runs without it. `build`: only where runners are built. `kvm`, `tcg`: one of them.
-   * `inspect`: only for mode filtered with inspection.
+   * `inspect`: only for mode filtered with inspection. `sshfs`: only for shares by way of SSH; not on
+   * PATH, so it is not looked for there.
    */
-  readonly neededFor: "up" | "build" | "kvm" | "tcg" | "inspect";
+  readonly neededFor: "up" | "build" | "kvm" | "tcg" | "inspect" | "sshfs";
   readonly packages: Readonly<Record<"debian" | "fedora" | "arch" | "nixos" | "darwin", string>>;
 }
 
@@ -35,6 +36,12 @@ const openssh = {
   nixos: "openssh",
   darwin: "openssh",
 };
+
+const sftpServer = tool("sftp-server", "serves shares by way of SSH", "sshfs", {
+  ...openssh,
+  debian: "openssh-sftp-server",
+  fedora: "openssh-server",
+});
 
 const linuxTools: readonly Tool[] = [
   tool("bash", "runs microvm.nix's runner script", "up", everywhere("bash")),
@@ -107,7 +114,7 @@ export function distributionOf(release: string | undefined): Distribution {
 }
 
 export function installCommand(programs: readonly string[], distribution: Distribution): string {
-  const all = [...linuxTools, ...darwinTools];
+  const all = [...linuxTools, ...darwinTools, sftpServer];
   const packages = programs.map((program) =>
     all.find((candidate) => candidate.program === program)?.packages[distribution] ?? program
   );

@@ -1,13 +1,14 @@
 import type { Config, Project } from "../config/types.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
-import { NixboxError } from "../host/error.ts";
 import { patchRunner, type Runner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
 import { type NetworkPolicy, policyOf } from "../network/policy.ts";
-import { guestGid, guestUid, type Isolation, masksFor, virtiofsdArgv } from "../share/virtiofsd.ts";
+import { guestPath, normalTarget } from "../host/guest_path.ts";
+import type { Isolation } from "../share/virtiofsd.ts";
 import {
+  mountModeOf,
   type Provisioning,
   provisioningDiskId,
   provisioningImage,
@@ -16,6 +17,7 @@ import {
 import { masterArgv } from "../guest/ssh.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import type { StatePaths } from "../state/store.ts";
+import { requireMasks, shareArgv } from "./share_server.ts";
 
 /** All that a plan follows from. Nothing in it is asked again while the plan is made. */
 export interface PlanInput {
@@ -38,6 +40,8 @@ export interface PlanInput {
   readonly guest: { readonly user: string; readonly home: string };
   /** Sources of `config.mounts`, in order, as real paths. */
   readonly sources: readonly string[];
+  /** Real paths that no guest may see: `.nixbox`, and where nixbox keeps its own things. */
+  readonly privateDirectories: readonly string[];
   /** Shares that the runner brings: read-only, mounted by the guest's own configuration. */
   readonly runnerShares: readonly { readonly tag: string; readonly source: string }[];
   readonly isolation: Isolation;
@@ -87,7 +91,10 @@ export function makePlan(input: PlanInput): Plan {
     record,
     directories: [record.runtimeDirectory, record.secretsDirectory],
     network: planOfNetwork(input, record.network.policy),
-    virtiofsd: record.shares.map((share) => ({ id: share.id, argv: shareArgv(input, share) })),
+    virtiofsd: record.shares.map((share) => ({
+      id: share.id,
+      argv: shareArgv(input.host, share, input),
+    })),
     provisioning: provisioningOf(input, record),
     changes,
     script: writeRunner(patchRunner(input.runner, changes)),
@@ -102,7 +109,7 @@ function initialRecord(input: PlanInput): VmRecord {
   const runtimeDirectory = `${host.paths.runtime}/${project.id}`;
   const slot = slotAddresses(input.slot);
   return {
-    version: 1,
+    version: 2,
     id: project.id,
     name: config.name,
     project: project.directory,
@@ -117,7 +124,7 @@ function initialRecord(input: PlanInput): VmRecord {
     runtimeDirectory,
     secretsDirectory: `${host.paths.secrets}/${project.id}.secrets`,
     apiSocket: `${runtimeDirectory}/api.sock`,
-    virtiofsd: [],
+    servers: [],
     shares: shareRecords(input, runtimeDirectory),
     network: {
       policy: policyOf(config.network, input.resolvers),
@@ -134,23 +141,27 @@ function initialRecord(input: PlanInput): VmRecord {
 }
 
 function shareRecords(input: PlanInput, runtimeDirectory: string): ShareRecord[] {
-  const own = input.runnerShares.map(({ tag, source }) => ({ tag, source, readonly: true }));
+  const own = input.runnerShares.map(({ tag, source }) => ({
+    tag,
+    source,
+    readonly: true,
+    overlay: false,
+  }));
   const wanted = input.config.mounts.map((mount, index) => ({
     tag: `nixbox-share${index}`,
     source: input.sources[index] ?? mount.source,
-    readonly: mount.readonly,
-    target: guestPath(mount.target, input.guest.home),
+    readonly: mount.readonly || mount.overlay,
+    overlay: mount.overlay,
+    target: guestPath(normalTarget(mount.target), input.guest.home),
   }));
   return [...own, ...wanted].map((share, index) => ({
     ...share,
     id: `share${index}`,
+    via: "virtiofs",
+    masks: requireMasks(share.source, input.privateDirectories),
+    state: "ready",
     socket: `${runtimeDirectory}/share${index}.sock`,
   }));
-}
-
-/** `~` and `~/x` are the guest user's home. */
-export function guestPath(target: string, home: string): string {
-  return target === "~" ? home : target.startsWith("~/") ? `${home}${target.slice(1)}` : target;
 }
 
 function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
@@ -168,36 +179,16 @@ function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
   });
 }
 
-function shareArgv(input: PlanInput, share: ShareRecord): readonly string[] {
-  const masks = masksFor(share.source, input.project.configDirectory);
-  if (masks === undefined) {
-    throw new NixboxError(
-      `${share.source} must not be shared: it holds keys and what the host runs`,
-      {
-        where: "mounts",
-        hint:
-          "share the project's directory, in which the guest sees .nixbox empty, or another one",
-      },
-    );
-  }
-  const { user } = input.host;
-  const argv = virtiofsdArgv(
-    input.tools.virtiofsd,
-    { source: share.source, readonly: share.readonly, socket: share.socket, masks },
-    { guestUid, guestGid, hostUid: user.uid, hostGid: user.gid },
-    input.isolation,
-  );
-  return input.isolation === "user-namespace" ? argv : input.host.privilege.asRoot(argv);
-}
-
 function provisioningOf(input: PlanInput, record: VmRecord): Provisioning {
   return {
     user: record.guest.user,
     hostname: record.name,
     clock: Math.floor(input.now / 1000),
     env: input.config.env,
-    mounts: record.shares.flatMap(({ tag, target, readonly }) =>
-      target === undefined ? [] : [{ tag, target, readonly }]
+    mounts: record.shares.flatMap((share) =>
+      share.target === undefined
+        ? []
+        : [{ tag: share.tag, target: share.target, mode: mountModeOf(share) }]
     ),
   };
 }

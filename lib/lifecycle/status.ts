@@ -35,6 +35,11 @@ export interface MachineStatus {
     readonly source: string;
     readonly target: string;
     readonly readonly: boolean;
+    /** Whether the guest's changes stay in its memory. */
+    readonly overlay: boolean;
+    readonly via: "virtiofs" | "sshfs";
+    /** `changing` while it comes or goes. */
+    readonly state: "ready" | "changing";
   }[];
 }
 
@@ -70,8 +75,8 @@ function describe(record: VmRecord, state: MachineState, now: number): MachineSt
     cpus,
     memoryMB,
     network: network.policy.mode,
-    mounts: record.shares.flatMap(({ source, target, readonly }) =>
-      target === undefined ? [] : [{ source, target, readonly }]
+    mounts: record.shares.flatMap(({ source, target, readonly, overlay, via, state }) =>
+      target === undefined ? [] : [{ source, target, readonly, overlay, via, state }]
     ),
   };
 }

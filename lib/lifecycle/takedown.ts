@@ -113,9 +113,10 @@ function named(name: string, undo: () => Promise<void>): Undo {
 }
 
 async function endShares(host: Host, record: VmRecord): Promise<void> {
-  await Promise.all(
-    record.virtiofsd.map(({ process }) => endProcess(host, process, { graceMs: 1000 })),
-  );
+  await Promise.all(record.servers.map(({ id, process }) => {
+    const share = record.shares.find((candidate) => candidate.id === id);
+    return endProcess(host, process, { graceMs: 1000, group: share?.via === "sshfs" });
+  }));
 }
 
 async function endVmm(host: Host, record: VmRecord): Promise<void> {

@@ -14,6 +14,7 @@ import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts
 import { lockProject, prepareState, readRecord } from "../state/store.ts";
 import { claimSlot } from "./claim.ts";
 import { runHooks } from "./hooks.ts";
+import { privateDirectories } from "./private_directories.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
 import { chooseIsolation, dnsmasqFeatures, requireNetwork, requireTools } from "./requirements.ts";
 import { obtainRunner } from "./obtain_runner.ts";
@@ -183,6 +184,7 @@ async function planInput(
     build: obtained.build,
     guest: obtained.directory.guest,
     sources: await Promise.all(config.mounts.map(({ source }) => realPathIfExists(source))),
+    privateDirectories: await privateDirectories(host, project),
     isolation,
     acceleration: accelerationOf(obtained.acceleration),
     tools: {

@@ -13,11 +13,12 @@ import { startServices } from "../network/services.ts";
 import type { VmRecord } from "../state/record.ts";
 import { claimOf, lockSlots, type SlotPlace, writeSlotOwner } from "../state/slots.ts";
 import { statePaths, writeRecord } from "../state/store.ts";
-import { deathOf, startMaster, waitForPort, waitForSocket } from "./boot.ts";
+import { deathOf, startMaster, waitForPort } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
 import { handOver } from "./hand_over.ts";
 import type { Plan } from "./plan.ts";
 import { runScripts } from "./scripts.ts";
+import { startServer } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory, type UndoName, undoSteps } from "./takedown.ts";
 
@@ -109,20 +110,18 @@ export class LinuxBoot {
   }
 
   async #startShares(): Promise<void> {
-    const { logs } = statePaths(this.boot.host, this.#record.id);
-    const sockets: Promise<void>[] = [];
-    for (const { id, argv } of this.boot.plan.virtiofsd) {
+    const { host, plan } = this.boot;
+    const waiting: (() => Promise<void>)[] = [];
+    for (const { id, argv } of plan.virtiofsd) {
       const share = this.#record.shares.find((candidate) => candidate.id === id);
       if (share === undefined) throw new NixboxError(`the plan has no share ${id}`);
-      const logFile = `${logs}/virtiofsd-${id}.log`;
-      const process = await this.#start(argv, logFile);
+      const started = await startServer(host, this.#record.id, share, argv, this.#signal);
       await this.#save({
-        virtiofsd: [...this.#record.virtiofsd, { id, process: process.identity }],
+        servers: [...this.#record.servers, { id, process: started.process.identity }],
       });
-      const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);
-      sockets.push(waitForSocket(share.socket, AbortSignal.any([this.#signal, death])));
+      waiting.push(started.isReady);
     }
-    await Promise.all(sockets);
+    await Promise.all(waiting.map((isReady) => isReady()));
   }
 
   async #writeProvisioningDisk(): Promise<void> {

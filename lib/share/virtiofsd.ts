@@ -25,10 +25,33 @@ export type Isolation = "user-namespace" | "root-mount-namespace";
 export const guestUid = 1000;
 export const guestGid = 100;
 
-// A fixed script: what varies comes as arguments. Each path up to "--" is covered by an empty,
-// read-only directory before virtiofsd starts, in a mount namespace that nothing else sees.
-const coverThenRun = 'while [ "$1" != -- ]; do ' +
+// A fixed script: what varies comes as arguments. In a mount namespace that nothing else sees, each
+// path up to the first "--" becomes a mount point of its own, so that it cannot be renamed, and each
+// up to the second is covered by an empty, read-only directory.
+const coverThenRun =
+  'while [ "$1" != -- ]; do mount --rbind -- "$1" "$1" || exit 1; shift; done; ' +
+  'shift; while [ "$1" != -- ]; do ' +
   'mount -t tmpfs -o ro,size=4k,mode=555 none "$1" || exit 1; shift; done; shift; exec "$@"';
+
+/** The command that runs what comes after it where `masks` are covered in `source`. */
+export function covering(source: string, masks: readonly string[]): readonly string[] {
+  return ["sh", "-c", coverThenRun, "sh", ...pinsFor(source, masks), "--", ...masks, "--"];
+}
+
+/**
+ * The directories between a share's top and what is masked in it, upper ones first. A guest that
+ * could rename one of them could put another, with a `.nixbox` of its own, in its place.
+ */
+export function pinsFor(source: string, masks: readonly string[]): readonly string[] {
+  const pins = new Set<string>();
+  for (const mask of masks) {
+    const names = mask.slice(source === "/" ? 1 : source.length + 1).split("/");
+    for (let count = 1; count < names.length; count++) {
+      pins.add(`${source === "/" ? "" : source}/${names.slice(0, count).join("/")}`);
+    }
+  }
+  return [...pins].toSorted((a, b) => a.split("/").length - b.split("/").length);
+}
 
 /**
  * The command that serves one share (virtiofsd 1.13's options).
@@ -43,7 +66,7 @@ export function virtiofsdArgv(
   ids: IdMapping,
   isolation: Isolation,
 ): readonly string[] {
-  const cover = ["sh", "-c", coverThenRun, "sh", ...share.masks, "--"];
+  const cover = covering(share.source, share.masks);
   const serve = [virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.source}`];
   const options = ["--log-level=warn", ...(share.readonly ? ["--readonly"] : [])];
   if (isolation === "user-namespace") {
@@ -72,18 +95,4 @@ function translation(ids: IdMapping, uid: number, gid: number): string[] {
     `--translate-uid=map:${ids.guestUid}:${uid}:1`,
     `--translate-gid=map:${ids.guestGid}:${gid}:1`,
   ];
-}
-
-/**
- * The directories of a share that must be masked: the project's `.nixbox` if it lies in the share.
- * `undefined` if the share itself lies in `.nixbox`, which must not be shared at all.
- */
-export function masksFor(source: string, configDirectory: string): readonly string[] | undefined {
-  if (isWithin(source, configDirectory)) return undefined;
-  return isWithin(configDirectory, source) ? [configDirectory] : [];
-}
-
-/** Whether `path` is `directory` or below it; both real paths. */
-export function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
 }

@@ -23,9 +23,17 @@ export interface ShareRecord {
   readonly source: string;
   /** Where the guest has it; absent for a share of the runner's own (its Nix store). */
   readonly target?: string | undefined;
-  /** Whether virtiofsd refuses every change. */
+  /** Whether the host refuses every change. */
   readonly readonly: boolean;
-  /** Where its virtiofsd listens. */
+  /** Whether the guest may change what it sees, in its own memory only. */
+  readonly overlay: boolean;
+  /** How it reaches the guest: as a device, or over the SSH connection. */
+  readonly via: "virtiofs" | "sshfs";
+  /** Directories in it that the guest sees empty. */
+  readonly masks: readonly string[];
+  /** `changing` while it comes or goes, or after a program that did that was killed. */
+  readonly state: "ready" | "changing";
+  /** Where its virtiofsd listens; for sshfs, the directory that its server is confined to. */
   readonly socket: string;
 }
 
@@ -35,7 +43,7 @@ export interface ShareRecord {
  */
 export interface VmRecord {
   /** The version of this format. */
-  readonly version: 1;
+  readonly version: 2;
   /** The project's id. */
   readonly id: string;
   /** The config's `name`. */
@@ -66,8 +74,8 @@ export interface VmRecord {
   readonly apiSocket: string;
   /** The hypervisor, once it was started. */
   readonly vmm?: ProcessIdentity | undefined;
-  /** The virtiofsd of each share, by the share's id. */
-  readonly virtiofsd: readonly { readonly id: string; readonly process: ProcessIdentity }[];
+  /** What serves each share, by the share's id: a virtiofsd, or the leader of an sshfs's processes. */
+  readonly servers: readonly { readonly id: string; readonly process: ProcessIdentity }[];
   /** What it shares. */
   readonly shares: readonly ShareRecord[];
   /** Its place in the host's network. */
@@ -99,6 +107,10 @@ const isShare = isObjectOf<ShareRecord>({
   source: isString,
   target: isOptional(isString),
   readonly: isBoolean,
+  overlay: isBoolean,
+  via: isOneOf("virtiofs", "sshfs"),
+  masks: isArrayOf(isString),
+  state: isOneOf("ready", "changing"),
   socket: isString,
 });
 
@@ -118,7 +130,7 @@ const isId: Check<string> = (value): value is string =>
 
 /** Checks a record that was read. */
 export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
-  version: isOneOf(1),
+  version: isOneOf(2),
   id: isId,
   name: isString,
   project: isString,
@@ -134,7 +146,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   secretsDirectory: isString,
   apiSocket: isString,
   vmm: isOptional(isIdentity),
-  virtiofsd: isArrayOf(isObjectOf<VmRecord["virtiofsd"][number]>({
+  servers: isArrayOf(isObjectOf<VmRecord["servers"][number]>({
     id: isString,
     process: isIdentity,
   })),

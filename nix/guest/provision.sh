@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
-# Applies the provisioning disk to the guest, once per boot, as root, before sshd starts.
-# The NixOS module and the test guest run this same file.
+# Applies the provisioning disk to the guest, once per boot, as root, before sshd starts; later the
+# host calls the copy that it leaves in /run/nixbox to mount and unmount shares. The NixOS module and
+# the test guest run this same file.
+#
+#   provision.sh                            apply the disk
+#   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay
+#   provision.sh directory TARGET           make the directory for a share that sshfs mounts
+#   provision.sh unmount TARGET [--force]   unmount it; ends with 16 if it is in use, and says by what
 #
 # The disk is ext4, read-only, found by the serial "nixbox". What it carries:
 #   user                   the login name, one line
 #   hostname               one line
 #   clock                  seconds since 1970, when the disk was made
 #   env                    NAME=value, each ended by NUL
-#   mounts                 three fields a share, each ended by NUL: virtiofs tag, target, ro or rw
+#   mounts                 three fields a share, each ended by NUL: virtiofs tag, target, mode
 #   authorized_keys        who may log in
 #   ssh_host_ed25519_key   the guest's host key, known to the host in advance
 #   id_ed25519, .pub       the guest's own identity towards others (optional)
 #
-# What it leaves: /run/nixbox/{env,env.sh,authorized_keys,ssh_host_ed25519_key,problems}.
-# A share that cannot be mounted is written to `problems`, which `nixbox up` reads and shows.
+# What it leaves: /run/nixbox/{env,env.sh,user,authorized_keys,ssh_host_ed25519_key,provision.sh},
+# and `problems`: a line for each share that could not be mounted, which `nixbox up` reads and shows.
 set -u
 umask 077
 
@@ -96,17 +102,144 @@ apply_env() {
   chmod 400 "$runtime/env.sh"
 }
 
+# Mounts one share, and says why not where it cannot.
+mount_share() {
+  local tag=$1 target=$2 mode=$3
+  make_directory "$target" || return 1
+  case $mode in
+    overlay) mount_overlay "$tag" "$target" ;;
+    *) mount_virtiofs "$tag" "$target" "$mode" ;;
+  esac
+}
+
+# A device that was plugged in a moment ago has no driver yet: until then there is no such tag.
+mount_virtiofs() {
+  local tag=$1 target=$2 mode=$3 message try
+  for ((try = 0; try < patience; try++)); do
+    [ "$try" -eq 0 ] || sleep 0.02
+    message=$(mount -t virtiofs -o "$mode,nosuid,nodev" -- "$tag" "$target" 2>&1) && return
+  done
+  printf '%s\n' "$message" >&2
+  return 1
+}
+
+# The share is below, read-only; what the guest changes lies above it, in memory.
+mount_overlay() {
+  local tag=$1 target=$2 layers=$runtime/overlay/$1
+  mkdir -p "$layers/lower" "$layers/upper" "$layers/work"
+  chmod 711 "$runtime/overlay" "$layers"
+  mount_virtiofs "$tag" "$layers/lower" ro || return 1
+  chown --reference="$layers/lower" "$layers/upper"
+  chmod --reference="$layers/lower" "$layers/upper"
+  local options="lowerdir=$layers/lower,upperdir=$layers/upper,workdir=$layers/work"
+  mount -t overlay -o "$options,nosuid,nodev" nixbox "$target" && return
+  umount "$layers/lower"
+  return 1
+}
+
+# An overlay's layers go with it.
+drop_layers() {
+  local layers=$1
+  umount ${2:+-l} "$layers/lower" 2>/dev/null
+  mountpoint -q "$layers/lower" || rm -rf "$layers"
+}
+
+layers_of() {
+  local option
+  option=$(findmnt -n -o FS-OPTIONS --mountpoint "$1" | tr , '\n' | sed -n 's/^lowerdir=//p')
+  case $option in
+    "$runtime"/overlay/*/lower) printf '%s\n' "${option%/lower}" ;;
+  esac
+}
+
+# Who keeps a mount busy: "PID NAME" a line.
+users_of() {
+  local pattern path pid
+  pattern=$(printf '%s' "$1" | sed 's/[][\\*?]/\\&/g')
+  find /proc/[0-9]*/{cwd,root,exe,fd,map_files} -maxdepth 1 \
+    \( -lname "$pattern" -o -lname "$pattern/*" \) 2>/dev/null |
+    while IFS=/ read -r _ _ pid _; do printf '%s\n' "$pid"; done | sort -un |
+    while read -r pid; do printf '%s %s\n' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)"; done
+  findmnt -rn -o TARGET -R --mountpoint "$1" | tail -n +2 | sed 's/^/mount /'
+}
+
+unmount_share() {
+  local target=$1 force=${2:-} layers
+  mountpoint -q -- "$target" || return 0
+  layers=$(layers_of "$target")
+  if [ "$force" = --force ]; then
+    umount -l -- "$target" || return 1
+  elif ! umount -- "$target" 2>/dev/null; then
+    users_of "$target"
+    return 16
+  fi
+  [ -z "$layers" ] || drop_layers "$layers" "$force"
+}
+
 apply_mounts() {
-  local tag target mode message
+  local tag target mode message patience=100
   while IFS= read -r -d '' tag && IFS= read -r -d '' target && IFS= read -r -d '' mode; do
-    if ! make_directory "$target"; then
-      problem "share $target: the directory could not be made"
-    elif message=$(mount -t virtiofs -o "$mode,nosuid,nodev" -- "$tag" "$target" 2>&1); then
+    if message=$(mount_share "$tag" "$target" "$mode" 2>&1); then
       say "mounted $target ($mode)"
     else
       problem "share $target: $message"
     fi
   done <"$disk/mounts"
+}
+
+# Finds the user that shares belong to. What comes later has no disk to read.
+find_user() {
+  user=$1
+  home=$(getent passwd "$user" | cut -d: -f6)
+  [ -n "$home" ] && return
+  home=/root
+  user=root
+  return 1
+}
+
+# The topmost directory that is missing on the way to a target: all that a failed mount must take
+# away again.
+missing_top() {
+  local path=$1 top=
+  while [ ! -e "$path" ] && [ "$path" != / ]; do
+    top=$path
+    path=$(dirname -- "$path")
+  done
+  printf '%s' "$top"
+}
+
+take_target() {
+  if mountpoint -q -- "$1"; then
+    printf 'something is mounted at %s already\n' "$1" >&2
+    return 1
+  fi
+  if [ -e "$1" ] && [ ! -d "$1" ]; then
+    printf '%s is there and no directory\n' "$1" >&2
+    return 1
+  fi
+}
+
+remove_empty() {
+  [ -z "$1" ] || find "$1" -depth -type d -empty -delete
+}
+
+later() {
+  local command=$1 made
+  shift
+  find_user "$(cat "$runtime/user")"
+  case $command in
+    mount)
+      take_target "$2" || return 1
+      made=$(missing_top "$2")
+      local patience=500
+      mount_share "$@" && return
+      remove_empty "$made"
+      return 1
+      ;;
+    directory) take_target "$1" && make_directory "$1" ;;
+    unmount) unmount_share "$@" ;;
+    *) return 2 ;;
+  esac
 }
 
 main() {
@@ -123,13 +256,9 @@ main() {
     problem "the provisioning disk $device could not be mounted"
     return 1
   fi
-  user=$(cat "$disk/user")
-  home=$(getent passwd "$user" | cut -d: -f6)
-  if [ -z "$home" ]; then
-    problem "the guest has no user $user"
-    home=/root
-    user=root
-  fi
+  find_user "$(cat "$disk/user")" || problem "the guest has no user $(cat "$disk/user")"
+  install -m 644 "$disk/user" "$runtime/user"
+  install -m 755 "$0" "$runtime/provision.sh"
   apply_clock
   apply_keys
   hostname "$(cat "$disk/hostname")" 2>/dev/null ||
@@ -140,4 +269,4 @@ main() {
   say "done"
 }
 
-main "$@"
+if [ $# -gt 0 ]; then later "$@"; else main; fi

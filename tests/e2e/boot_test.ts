@@ -121,7 +121,14 @@ Deno.test("a machine boots, runs commands, shares the project and goes without a
     assert.equal(machines.length, 1);
     assert.equal(machines[0].state, "running");
     assert.deepEqual(machines[0].mounts, [
-      { source: directory, target: "/home/dev/workspace", readonly: false },
+      {
+        source: directory,
+        target: "/home/dev/workspace",
+        readonly: false,
+        overlay: false,
+        via: "virtiofs",
+        state: "ready",
+      },
     ]);
   });
 

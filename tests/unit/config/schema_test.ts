@@ -18,7 +18,7 @@ function problemsOf(resolved: unknown): string[] {
 Deno.test("a config of defaults is accepted, and mounts are writable unless they say otherwise", () => {
   const config = checkConfig(sampleConfig(), "c.nix");
   assertEquals(config.mounts, [
-    { source: "/home/ada/my project", target: "~/workspace", readonly: false },
+    { source: "/home/ada/my project", target: "~/workspace", readonly: false, overlay: false },
   ]);
   assertEquals(config.user, "ada");
 });
@@ -149,7 +149,7 @@ for (
 
 for (const target of ["/work", "/a/b c", "~/workspace", "~/.config", "/a/..b"]) {
   Deno.test(`a share can be mounted at ${target}`, () => {
-    const mounts = [{ source: "/a", target, readonly: true }];
+    const mounts = [{ source: "/a", target, readonly: true, overlay: false }];
     assertEquals(checkConfig(sampleWith({ mounts }), "c").mounts, mounts);
   });
 }

@@ -51,8 +51,8 @@ Deno.test("the disk's files are NUL-separated, so that any value survives", () =
     clock: 5,
     env: { A: "x\n'y'", B: "" },
     mounts: [
-      { tag: "t0", target: "/a b", readonly: true },
-      { tag: "t1", target: "/c", readonly: false },
+      { tag: "t0", target: "/a b", mode: "ro" },
+      { tag: "t1", target: "/c", mode: "rw" },
     ],
   });
   assert.deepEqual(files, {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../../lib/config/types.ts";
 import { privilegeOf } from "../../../lib/host/privilege.ts";
-import { guestPath, makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
+import { guestPath } from "../../../lib/host/guest_path.ts";
+import { makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 
 const fixture = new URL("../runner/fixtures/qemu.sh", import.meta.url);
@@ -12,8 +13,8 @@ const config: Config = {
   resources: { vcpus: 3, memoryMB: 1500, diskGB: 20 },
   hypervisor: "auto",
   mounts: [
-    { source: "/home/ann/box", target: "~/workspace", readonly: false },
-    { source: "/data", target: "/mnt/data", readonly: true },
+    { source: "/home/ann/box", target: "~/workspace", readonly: false, overlay: false },
+    { source: "/data", target: "/mnt/data", readonly: true, overlay: false },
   ],
   network: {
     mode: "open",
@@ -57,6 +58,7 @@ const input: PlanInput = {
   build: "prebuilt",
   guest: { user: "dev", home: "/home/dev" },
   sources: ["/home/ann/box", "/real/data"],
+  privateDirectories: ["/home/ann/box/.nixbox", "/s"],
   runnerShares: [],
   isolation: "user-namespace",
   acceleration: "emulation",
@@ -68,7 +70,7 @@ const input: PlanInput = {
 Deno.test("the record names everything that will be made, before it is", () => {
   const { record } = makePlan(input);
   assert.deepEqual(record, {
-    version: 1,
+    version: 2,
     id: "0123456789ab",
     name: "box",
     project: "/home/ann/box",
@@ -83,7 +85,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
     runtimeDirectory: "/r/0123456789ab",
     secretsDirectory: "/m/0123456789ab.secrets",
     apiSocket: "/r/0123456789ab/api.sock",
-    virtiofsd: [],
+    servers: [],
     shares: [
       {
         id: "share0",
@@ -91,6 +93,10 @@ Deno.test("the record names everything that will be made, before it is", () => {
         source: "/home/ann/box",
         target: "/home/dev/workspace",
         readonly: false,
+        overlay: false,
+        via: "virtiofs",
+        masks: ["/home/ann/box/.nixbox"],
+        state: "ready",
         socket: "/r/0123456789ab/share0.sock",
       },
       {
@@ -99,6 +105,10 @@ Deno.test("the record names everything that will be made, before it is", () => {
         source: "/real/data",
         target: "/mnt/data",
         readonly: true,
+        overlay: false,
+        via: "virtiofs",
+        masks: [],
+        state: "ready",
         socket: "/r/0123456789ab/share1.sock",
       },
     ],
@@ -180,8 +190,8 @@ Deno.test("the guest is told its user, name, clock, variables and mounts", () =>
     clock: 1_700_000_000,
     env: { TOKEN: "secret" },
     mounts: [
-      { tag: "nixbox-share0", target: "/home/dev/workspace", readonly: false },
-      { tag: "nixbox-share1", target: "/mnt/data", readonly: true },
+      { tag: "nixbox-share0", target: "/home/dev/workspace", mode: "rw" },
+      { tag: "nixbox-share1", target: "/mnt/data", mode: "ro" },
     ],
   });
 });

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
-import { isWithin, masksFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
+import { isWithin } from "../../../lib/host/guest_path.ts";
+import { masksFor } from "../../../lib/share/masks.ts";
+import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
 const ids = { guestUid: 1000, guestGid: 100, hostUid: 1001, hostGid: 1002 };
 const share = {
@@ -54,15 +56,42 @@ Deno.test("the masks cover the directories that they name, for the program after
   await Deno.remove(source, { recursive: true });
 });
 
-Deno.test("the project's .nixbox is masked wherever a share would show it, and never shared", () => {
+Deno.test("a directory on the way to a mask cannot be renamed", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.mkdir(`${source}/a/b/.nixbox`, { recursive: true });
+  const masks = [`${source}/a/b/.nixbox`];
+  const argv = virtiofsdArgv("sh", { ...share, source, masks }, ids, "user-namespace");
+  const cut = argv.indexOf("sh", argv.lastIndexOf("--"));
+  const script = 'cd "$1"; mv a c; mv a/b a/c; mv a/b/.nixbox a/b/c; touch a/b/.nixbox/x; ls a/b';
+  const { stdout, stderr } = await run([...argv.slice(0, cut), "sh", "-c", script, "sh", source], {
+    accept: "any",
+  });
+  assert.equal(stdout, "");
+  assert.equal(stderr.match(/busy/gi)?.length, 3, stderr);
+  await Deno.remove(source, { recursive: true });
+});
+
+Deno.test("what must be a mount point is every directory between a share and its masks", () => {
+  assert.deepEqual(pinsFor("/a", ["/a/.nixbox"]), []);
+  assert.deepEqual(pinsFor("/a", ["/a/b/c/.nixbox", "/a/b/d"]), ["/a/b", "/a/b/c"]);
+  assert.deepEqual(pinsFor("/", ["/a/b/.nixbox"]), ["/a", "/a/b"]);
+});
+
+Deno.test("private directories are masked wherever a share would show them, and never shared", () => {
   const config = "/home/ann/box/.nixbox";
-  assert.deepEqual(masksFor("/home/ann/box", config), [config]);
-  assert.deepEqual(masksFor("/home", config), [config]);
-  assert.deepEqual(masksFor("/", config), [config]);
-  assert.deepEqual(masksFor("/home/ann/box/src", config), []);
-  assert.deepEqual(masksFor("/home/ann/box/.nixbox-other", config), []);
-  assert.equal(masksFor(config, config), undefined);
-  assert.equal(masksFor(`${config}/ssh`, config), undefined);
+  const state = "/home/ann/.local/state/nixbox";
+  const hidden = [config, state];
+  assert.deepEqual(masksFor("/home/ann/box", hidden), [config]);
+  assert.deepEqual(masksFor("/home", hidden), [config, state]);
+  assert.deepEqual(masksFor("/", hidden), [config, state]);
+  assert.deepEqual(masksFor("/home/ann/box/src", hidden), []);
+  assert.deepEqual(masksFor("/home/ann/box/.nixbox-other", hidden), []);
+  assert.deepEqual(masksFor("/run", ["/run/nixbox", "/run/nixbox/secrets", "/run/nixbox"]), [
+    "/run/nixbox",
+  ]);
+  assert.equal(masksFor(config, hidden), undefined);
+  assert.equal(masksFor(`${config}/ssh`, hidden), undefined);
+  assert.equal(masksFor(state, hidden), undefined);
 });
 
 Deno.test("a directory is within itself, and not within one whose name only begins alike", () => {

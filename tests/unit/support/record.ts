@@ -15,7 +15,7 @@ export const examplePolicy: NetworkPolicy = {
 
 /** A machine's record as `up` writes it. */
 export const exampleRecord: VmRecord = {
-  version: 1,
+  version: 2,
   id: "0123456789ab",
   name: "box",
   project: "/home/ann/box",
@@ -31,7 +31,7 @@ export const exampleRecord: VmRecord = {
   secretsDirectory: "/run/user/1000/nixbox/0123456789ab.secrets",
   apiSocket: "/run/user/1000/nixbox/0123456789ab/api.sock",
   vmm: { pid: 11, startTime: "b/2" },
-  virtiofsd: [],
+  servers: [],
   shares: [
     {
       id: "share0",
@@ -39,6 +39,10 @@ export const exampleRecord: VmRecord = {
       source: "/home/ann/box",
       target: "/home/dev/workspace",
       readonly: false,
+      overlay: false,
+      via: "virtiofs",
+      masks: [],
+      state: "ready",
       socket: "/run/user/1000/nixbox/0123456789ab/share0.sock",
     },
     {
@@ -47,6 +51,10 @@ export const exampleRecord: VmRecord = {
       source: "/home/ann/box/deep/data",
       target: "/data",
       readonly: true,
+      overlay: false,
+      via: "virtiofs",
+      masks: [],
+      state: "ready",
       socket: "/run/user/1000/nixbox/0123456789ab/share1.sock",
     },
   ],

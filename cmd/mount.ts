@@ -1,0 +1,56 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
+import { follow } from "./progress.ts";
+import { describeShare } from "./share_text.ts";
+import { printable } from "./terminal.ts";
+
+interface Flags {
+  readonly via: "virtiofs" | "sshfs";
+}
+
+export const command = buildCommand<Flags, [string], CommandLineContext>({
+  docs: {
+    brief: "share a directory with the running machine",
+    fullDescription:
+      `Shares a directory of this host with the running machine, until it goes down. What lasts is in
+.nixbox/config.nix: mounts. The short form is SRC:DST, with :ro for read-only (the host refuses every
+change) or :overlay (changes stay in the guest's memory). A path with a colon needs the long form,
+which is CSV: a field with a comma in it stands in double quotes.
+
+EXAMPLES
+  nixbox mount ~/data:/mnt/data:ro
+  nixbox mount ../lib:~/lib
+  nixbox mount 'type=bind,"source=/srv/a,b",target=/mnt/ab,readonly'
+  nixbox mount ~/music:~/music --via sshfs`,
+  },
+  parameters: {
+    positional: {
+      kind: "tuple",
+      parameters: [{ parse: String, brief: "SRC:DST[:ro|:overlay]", placeholder: "spec" }],
+    },
+    flags: {
+      via: {
+        kind: "enum",
+        values: ["virtiofs", "sshfs"],
+        brief: "as a device, or over the SSH connection",
+        default: "virtiofs",
+      },
+    },
+  },
+  func: async function ({ via }, text) {
+    const { terminal, globals } = this;
+    const { parseMountSpec } = await import("../lib/share/mount_spec.ts");
+    const spec = parseMountSpec(text);
+    const { host, project } = await hostAndProject(globals);
+    const { Operation } = await import("../lib/lifecycle/operation.ts");
+    const { mountShare } = await import("../lib/lifecycle/mount.ts");
+    const options = { directory: Deno.cwd(), via, signal: stopSignal(terminal) };
+    const share = await follow(
+      terminal,
+      globals,
+      new Operation((emit) => mountShare(host, project, spec, options, emit)),
+    );
+    if (globals.json) return terminal.print(JSON.stringify(share));
+    if (!globals.quiet) terminal.printError(printable(`mounted ${describeShare(share)}`));
+  },
+});

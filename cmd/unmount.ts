@@ -1,0 +1,49 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostAndProject } from "./context.ts";
+import { follow } from "./progress.ts";
+import { printable } from "./terminal.ts";
+
+interface Flags {
+  readonly force: boolean;
+}
+
+export const command = buildCommand<Flags, [string], CommandLineContext>({
+  docs: {
+    brief: "take a share away from the running machine",
+    fullDescription:
+      `Takes a share away: unmounts it in the guest, waits until the device is gone, and ends what
+served it. A share that programs of the guest use stays, and they are named; --force takes it away
+under them.
+
+EXAMPLES
+  nixbox unmount /mnt/data
+  nixbox unmount '~/workspace' --force`,
+  },
+  parameters: {
+    positional: {
+      kind: "tuple",
+      parameters: [{ parse: String, brief: "where the guest has it", placeholder: "target" }],
+    },
+    flags: {
+      force: {
+        kind: "boolean",
+        brief: "even if it is in use",
+        default: false,
+        withNegated: false,
+      },
+    },
+  },
+  func: async function ({ force }, target) {
+    const { terminal, globals } = this;
+    const { host, project } = await hostAndProject(globals);
+    const { Operation } = await import("../lib/lifecycle/operation.ts");
+    const { unmountShare } = await import("../lib/lifecycle/unmount.ts");
+    const share = await follow(
+      terminal,
+      globals,
+      new Operation((emit) => unmountShare(host, project.id, target, { force }, emit)),
+    );
+    if (globals.json) return terminal.print(JSON.stringify(share));
+    if (!globals.quiet) terminal.printError(printable(`unmounted ${share.target}`));
+  },
+});

@@ -1,0 +1,136 @@
+import type { Project } from "../config/types.ts";
+import { NixboxError } from "../host/error.ts";
+import { fileError } from "../host/files.ts";
+import { guestPath } from "../host/guest_path.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../host/progress.ts";
+import type { MountSpec } from "../share/mount_spec.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import { lockProject } from "../state/store.ts";
+import { requireRunning } from "./machine.ts";
+import { warnOfHome } from "./home_share.ts";
+import { privateDirectories } from "./private_directories.ts";
+import { requireMasks } from "./share_server.ts";
+import { SshfsMounting } from "./mount_sshfs.ts";
+import { VirtiofsMounting } from "./mount_virtiofs.ts";
+import { act } from "./steps.ts";
+
+/** How a share is added to a running machine. */
+export interface MountOptions {
+  /** What a relative source counts from. */
+  readonly directory: string;
+  /** As a device of the machine (the default), or over its SSH connection. */
+  readonly via?: "virtiofs" | "sshfs";
+  /** Aborts, and undoes what was done. */
+  readonly signal?: AbortSignal;
+}
+
+/** A share as the guest has it. */
+export interface MountedShare {
+  /** Real path on the host. */
+  readonly source: string;
+  /** Where the guest has it. */
+  readonly target: string;
+  /** Whether the host refuses every change. */
+  readonly readonly: boolean;
+  /** Whether the guest's changes stay in its memory. */
+  readonly overlay: boolean;
+  /** How it reaches the guest. */
+  readonly via: "virtiofs" | "sshfs";
+}
+
+/**
+ * Adds a share to a running machine. When it returns the guest has it; a failure on the way leaves
+ * nothing.
+ *
+ * @throws {NixboxError} if the source is no directory or must not be shared, or the target is taken.
+ */
+export async function mountShare(
+  host: Host,
+  project: Project,
+  spec: MountSpec,
+  options: MountOptions,
+  emit: Emit,
+): Promise<MountedShare> {
+  const signal = options.signal ?? new AbortController().signal;
+  const source = await realDirectory(host, spec.source, options.directory);
+  const hidden = await privateDirectories(host, project);
+  const masks = requireMasks(source, hidden);
+  const via = options.via ?? "virtiofs";
+  if (via === "sshfs" && spec.overlay) {
+    throw new NixboxError("an overlay needs virtiofs", { where: "--via", exitCode: 2 });
+  }
+  await requireRunning(host, project.id);
+  const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
+  try {
+    const record = await requireRunning(host, project.id);
+    const share = newShare(record, { ...spec, source, masks, via });
+    warnOfHome(host, share, emit);
+    const mounting = via === "sshfs"
+      ? new SshfsMounting(host, record, share, signal)
+      : new VirtiofsMounting(host, record, share, signal);
+    await act(await mounting.steps(), emit, signal, () => mounting.finish());
+    const { target = "", readonly, overlay } = share;
+    return { source, target, readonly, overlay, via };
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws {NixboxError} if there is no such directory. */
+async function realDirectory(host: Host, source: string, directory: string): Promise<string> {
+  const expanded = source === "~" || source.startsWith("~/")
+    ? `${host.user.home}${source.slice(1)}`
+    : source.startsWith("/")
+    ? source
+    : `${directory}/${source}`;
+  let real: string;
+  let info: Deno.FileInfo;
+  try {
+    real = await Deno.realPath(expanded);
+    info = await Deno.stat(real);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new NixboxError(`there is no directory ${expanded} to share`, {
+        hint: "make it, or mend the path",
+      });
+    }
+    throw fileError(`${expanded} cannot be shared`, error);
+  }
+  if (info.isDirectory) return real;
+  throw new NixboxError(`${expanded} is no directory, and only directories can be shared`, {
+    hint: `copy a file: \`nixbox cp ${source} vm:\``,
+  });
+}
+
+type Wanted = MountSpec & Pick<ShareRecord, "masks" | "via">;
+
+/** @throws {NixboxError} if the guest has a share at the target already. */
+function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly target: string } {
+  const target = guestPath(wanted.target, record.guest.home);
+  const taken = record.shares.find((share) => share.target === target);
+  if (taken !== undefined) {
+    throw new NixboxError(`the guest has ${taken.source} at ${target} already`, {
+      hint: `take it away first: \`nixbox unmount ${wanted.target}\``,
+    });
+  }
+  const id = freeId(record.shares);
+  return {
+    id,
+    tag: `nixbox-${id}`,
+    source: wanted.source,
+    target,
+    readonly: wanted.readonly || wanted.overlay,
+    overlay: wanted.overlay,
+    via: wanted.via,
+    masks: wanted.masks,
+    state: "changing",
+    socket: `${record.runtimeDirectory}/${id}.${wanted.via === "sshfs" ? "root" : "sock"}`,
+  };
+}
+
+/** A number that no share has had since the last boot, as far as the record tells. */
+function freeId(shares: readonly ShareRecord[]): string {
+  const numbers = shares.map(({ id }) => Number(id.replace("share", "")));
+  return `share${Math.max(-1, ...numbers) + 1}`;
+}

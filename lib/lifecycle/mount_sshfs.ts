@@ -1,0 +1,80 @@
+import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { ensurePrivateDirectory, readTail } from "../host/files.ts";
+import { NixboxError } from "../host/error.ts";
+import { lastLines } from "../host/process.ts";
+import { sshfsCommand, unmountCommand, waitForMountCommand } from "../guest/share_commands.ts";
+import { sessionArgv } from "../guest/ssh.ts";
+import { confinedArgv, confinedDirectory, joinedArgv, sftpServerArgs } from "../share/sftp.ts";
+import { confinedProgram, findSftpServer } from "./confined.ts";
+import { guestMountError, Mounting } from "./mounting.ts";
+import { serverLog } from "./share_server.ts";
+import type { Step } from "./steps.ts";
+
+/**
+ * A share over the machine's SSH connection: the guest's sshfs talks to an SFTP server of this
+ * host's, which sees that one directory only. Needs no device, so it works with any hypervisor.
+ */
+export class SshfsMounting extends Mounting {
+  async steps(): Promise<readonly Step[]> {
+    if (!await this.host.userNamespaces()) throw notConfined();
+    const argv = await this.#argv();
+    return [
+      this.recordStep,
+      {
+        name: "mount it in the guest",
+        run: () => this.#mount(argv),
+        undo: () => this.#unmount(),
+      },
+    ];
+  }
+
+  async #argv(): Promise<readonly string[]> {
+    const { share, record } = this;
+    const server = confinedArgv(
+      await confinedProgram(await findSftpServer(this.host)),
+      sftpServerArgs(share.readonly),
+      { root: share.socket, source: share.source, masks: share.masks, readonly: share.readonly },
+    );
+    const command = sshfsCommand(confinedDirectory, share.target, share.readonly);
+    const client = sessionArgv(record.runtimeDirectory, command, { tty: false });
+    const bash = await this.host.which("bash") ?? "bash";
+    return joinedArgv(bash, `${share.socket}.fifo`, server, client);
+  }
+
+  async #mount(argv: readonly string[]): Promise<void> {
+    const { host, record, share } = this;
+    await ensurePrivateDirectory(share.socket, host.user.uid);
+    const logFile = serverLog(host, record.id, share);
+    await Deno.writeTextFile(logFile, "", { mode: 0o600 });
+    const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
+    await this.addServer(process.identity);
+    const ended = endOf(process, () => readTail(logFile));
+    await this.inGuest(
+      waitForMountCommand(share.target),
+      AbortSignal.any([this.signal, ended]),
+    ).catch(async (error) => {
+      throw ended.aborted ? guestMountError(share, await readTail(logFile)) : error;
+    });
+  }
+
+  async #unmount(): Promise<void> {
+    const never = new AbortController().signal;
+    await this.inGuest(unmountCommand(this.share.target, { force: true }), never).catch(() => {});
+  }
+}
+
+/** Aborts when the pair of programs ends, which it does as soon as one of them fails. */
+function endOf(process: DetachedProcess, log: () => Promise<string>): AbortSignal {
+  const controller = new AbortController();
+  void process.ended.then(async () => {
+    controller.abort(new NixboxError("sshfs ended", { log: lastLines(await log(), 8) }));
+  });
+  return controller.signal;
+}
+
+function notConfined(): NixboxError {
+  return new NixboxError("an SFTP server cannot be confined to one directory on this host", {
+    where: "--via sshfs",
+    hint: "allow user namespaces (`nixbox doctor` says how), or leave --via out",
+  });
+}

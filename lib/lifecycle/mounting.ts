@@ -1,0 +1,96 @@
+import { endProcess } from "../host/end_process.ts";
+import { NixboxError } from "../host/error.ts";
+import { removeIfExists } from "../host/files.ts";
+import type { Host, ProcessIdentity } from "../host/host.ts";
+import { lastLines } from "../host/process.ts";
+import { runInGuest } from "../guest/session.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import { writeRecord } from "../state/store.ts";
+import type { Step } from "./steps.ts";
+
+/** The machine's record while one share comes, and the steps that all transports have. */
+export abstract class Mounting {
+  #record: VmRecord;
+
+  constructor(
+    protected readonly host: Host,
+    record: VmRecord,
+    protected readonly share: ShareRecord & { readonly target: string },
+    protected readonly signal: AbortSignal,
+  ) {
+    this.#record = record;
+  }
+
+  abstract steps(): Promise<readonly Step[]>;
+
+  /** The share is there. */
+  async finish(): Promise<void> {
+    const shares = this.#record.shares.map((share) =>
+      share.id === this.share.id ? { ...share, state: "ready" as const } : share
+    );
+    await this.save({ shares });
+  }
+
+  protected get record(): VmRecord {
+    return this.#record;
+  }
+
+  /** Written down before anything is made, so that `down` finds what a crash leaves. */
+  protected get recordStep(): Step {
+    return {
+      name: "write the record",
+      run: () => this.save({ shares: [...this.#record.shares, this.share] }),
+      undo: async () => {
+        await endServer(this.host, this.#record, this.share);
+        await this.save(without(this.#record, this.share.id));
+      },
+    };
+  }
+
+  protected async save(change: Partial<VmRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change };
+    await writeRecord(this.host, this.#record);
+  }
+
+  protected async addServer(process: ProcessIdentity): Promise<void> {
+    await this.save({ servers: [...this.#record.servers, { id: this.share.id, process }] });
+  }
+
+  /** @throws {NixboxError} with the guest's own words. */
+  protected async inGuest(command: string, signal = this.signal): Promise<void> {
+    const options = { timeoutMs: 30_000, signal };
+    const { code, stderr } = await runInGuest(this.#record.runtimeDirectory, command, options);
+    if (code === 0) return;
+    throw guestMountError(this.share, stderr);
+  }
+}
+
+export function guestMountError(share: ShareRecord, stderr: string): NixboxError {
+  const isOld = /provision\.sh: No such file/.test(stderr);
+  const [first = "it gave no reason", ...others] = lastLines(stderr, 8);
+  return new NixboxError(`the guest could not mount ${share.source}: ${first}`, {
+    hint: isOld
+      ? "the machine was built by an older nixbox: `nixbox build -f`, then `nixbox up`"
+      : "take another target, or see `nixbox logs console`",
+    log: others,
+  });
+}
+
+/** The record as it is without a share. */
+export function without(record: VmRecord, id: string): Pick<VmRecord, "shares" | "servers"> {
+  return {
+    shares: record.shares.filter((share) => share.id !== id),
+    servers: record.servers.filter((server) => server.id !== id),
+  };
+}
+
+/** Ends what serves a share, and removes what it listened on. */
+export async function endServer(host: Host, record: VmRecord, share: ShareRecord): Promise<void> {
+  const server = record.servers.find(({ id }) => id === share.id);
+  if (server !== undefined) {
+    await endProcess(host, server.process, { graceMs: 1000, group: share.via === "sshfs" });
+  }
+  await removeIfExists(share.socket);
+  await removeIfExists(`${share.socket}.pid`);
+  await removeIfExists(`${share.socket}.fifo`);
+}

@@ -1,0 +1,126 @@
+import { NixboxError } from "../host/error.ts";
+import { guestPath, normalTarget } from "../host/guest_path.ts";
+import type { Host } from "../host/host.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { lastLines } from "../host/process.ts";
+import { waitForEnd } from "../host/end_process.ts";
+import { runInGuest } from "../guest/session.ts";
+import { busyCode, unmountCommand } from "../guest/share_commands.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import { lockProject, writeRecord } from "../state/store.ts";
+import { connectGuest } from "./driver.ts";
+import { requireRunning } from "./machine.ts";
+import type { MountedShare } from "./mount.ts";
+import { endServer, without } from "./mounting.ts";
+
+/** How a share is taken away. */
+export interface UnmountOptions {
+  /** Even if programs of the guest use it: their next access fails. */
+  readonly force?: boolean;
+}
+
+type TargetedShare = ShareRecord & { readonly target: string };
+
+/**
+ * Takes a share away from a running machine: unmounts it in the guest, waits until the device is
+ * gone, then ends its server.
+ *
+ * @param target Where the guest has it: absolute, or `~/...`.
+ * @throws {NixboxError} if there is none, or it is in use; nothing is changed then.
+ */
+export async function unmountShare(
+  host: Host,
+  id: string,
+  target: string,
+  options: UnmountOptions,
+  emit: Emit,
+): Promise<MountedShare> {
+  await requireRunning(host, id);
+  const lock = await lockProject(host, id, { timeoutMs: 60_000, emit });
+  try {
+    const record = await requireRunning(host, id);
+    const share = findShare(record, target);
+    const force = options.force ?? false;
+    await tellStep(emit, "unmount it in the guest", () => unmountInGuest(record, share, force));
+    const changing = await markChanging(host, record, share.id);
+    await tellStep(emit, "take it from the machine", () => detach(host, changing, share, force));
+    await endServer(host, changing, share);
+    await writeRecord(host, { ...changing, ...without(changing, share.id) });
+    const { source, readonly, overlay, via } = share;
+    return { source, target: share.target, readonly, overlay, via };
+  } finally {
+    lock.release();
+  }
+}
+
+function findShare(record: VmRecord, target: string): TargetedShare {
+  const wanted = guestPath(normalTarget(target), record.guest.home);
+  const shares = record.shares.filter((share): share is TargetedShare =>
+    share.target !== undefined
+  );
+  const found = shares.find((share) => share.target === wanted);
+  if (found !== undefined) return found;
+  throw new NixboxError(`the guest has no share at ${wanted}`, {
+    hint: shares.length === 0
+      ? "it has no share at all"
+      : `it has shares at ${shares.map((share) => share.target).join(", ")}`,
+  });
+}
+
+async function unmountInGuest(record: VmRecord, share: TargetedShare, force: boolean) {
+  const { code, stdout, stderr } = await runInGuest(
+    record.runtimeDirectory,
+    unmountCommand(share.target, { force }),
+    { timeoutMs: 30_000 },
+  );
+  if (code === 0) return;
+  if (code !== busyCode) {
+    throw new NixboxError(`the guest could not unmount ${share.target}`, {
+      log: lastLines(stderr, 8),
+    });
+  }
+  throw new NixboxError(`${share.target} is in use in the guest`, {
+    hint: "end these programs, or take it away under them: `nixbox unmount --force`",
+    log: lastLines(stdout, 20).map(describeUser),
+  });
+}
+
+/** "PID NAME", or "mount PATH" for what is mounted below. */
+function describeUser(line: string): string {
+  const [first = "", ...rest] = line.split(" ");
+  return first === "mount"
+    ? `mounted below: ${rest.join(" ")}`
+    : `${rest.join(" ")} (pid ${first})`;
+}
+
+async function markChanging(host: Host, record: VmRecord, id: string): Promise<VmRecord> {
+  const shares = record.shares.map((share) =>
+    share.id === id ? { ...share, state: "changing" as const } : share
+  );
+  const changed = { ...record, shares };
+  await writeRecord(host, changed);
+  return changed;
+}
+
+async function detach(host: Host, record: VmRecord, share: TargetedShare, force: boolean) {
+  if (share.via === "sshfs") {
+    // Its programs end by themselves once the guest has unmounted.
+    const server = record.servers.find(({ id }) => id === share.id);
+    if (server !== undefined) await waitForEnd(host, server.process, 2000);
+    return;
+  }
+  const guest = await connectGuest(record, { timeoutMs: 10_000 });
+  try {
+    await guest.hotPlug?.removeDevice(share.id);
+  } catch (error) {
+    // With its server ended the device leads nowhere, and goes with the machine.
+    if (!force && !isGone(error)) throw error;
+  } finally {
+    guest.close();
+  }
+}
+
+/** What a mount that was killed half-way may have left: a share without its device. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /not found|no such device|unknown|missing/i.test(error.message);
+}

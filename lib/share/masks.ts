@@ -1,0 +1,23 @@
+import { isWithin } from "../host/guest_path.ts";
+
+/**
+ * Which of the host's private directories a share would show, and must therefore be masked in it.
+ * `undefined` if the share itself lies in one of them, which must not be shared at all.
+ *
+ * @param source Real path of the share.
+ * @param directories Real paths: the project's `.nixbox`, where nixbox keeps records, sockets, code.
+ */
+export function masksFor(
+  source: string,
+  directories: readonly string[],
+): readonly string[] | undefined {
+  if (directories.some((directory) => isWithin(source, directory))) return undefined;
+  const inside = directories.filter((directory) => isWithin(directory, source));
+  // What lies in a directory that is masked already needs no mask of its own.
+  return inside.filter((directory, index) =>
+    !inside.some((other, at) =>
+      at !== index && other !== directory && isWithin(directory, other)
+    ) &&
+    inside.indexOf(directory) === index
+  );
+}
