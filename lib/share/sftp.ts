@@ -26,6 +26,8 @@ export const confinedDirectory = "/share";
 const confineThenRun = "set -e; root=$1 mode=$2 source=$3; shift 3; " +
   'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; ' +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +
+  // OpenSSH's server looks up who it is.
+  'mkdir "$root/etc"; echo root:x:0:0::/:/ >"$root/etc/passwd"; ' +
   'mkdir "$root/dev"; : >"$root/dev/null"; mount --bind /dev/null "$root/dev/null"; ' +
   'mkdir "$root/share"; mount --rbind -- "$source" "$root/share"; ' +
   '[ "$mode" = rw ] || mount -o remount,bind,ro "$root/share"; ' +
