@@ -30,6 +30,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     brief: "run one command in the machine",
     load: async () => (await import("./run.ts")).command,
   },
+  cp: {
+    brief: "copy files into the machine or out of it",
+    load: async () => (await import("./cp.ts")).command,
+  },
   mount: {
     brief: "share a directory with the running machine",
     load: async () => (await import("./mount.ts")).command,

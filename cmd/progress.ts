@@ -42,6 +42,7 @@ class LineView implements View {
 class LiveView implements View {
   #running: { step: string; startedAt: number }[] = [];
   #isDrawn = false;
+  #progress: ProgressEvent & { readonly kind: "progress" } | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(private readonly terminal: Terminal, private readonly isQuiet: boolean) {
@@ -49,7 +50,13 @@ class LiveView implements View {
   }
 
   show(event: ProgressEvent): void {
+    // Drawn by the timer: it may come thousands of times a second.
+    if (event.kind === "progress") {
+      this.#progress = event;
+      return;
+    }
     if (event.kind === "step-started") {
+      this.#progress = undefined;
       this.#running.push({ step: event.step, startedAt: performance.now() });
     } else if (event.kind === "step-finished" || event.kind === "step-failed") {
       this.#running = this.#running.filter(({ step }) => step !== event.step);
@@ -72,7 +79,9 @@ class LiveView implements View {
     if (current === undefined || this.isQuiet) return;
     const seconds = ((performance.now() - current.startedAt) / 1000).toFixed(1);
     this.#erase();
-    this.terminal.writeError(this.terminal.paint.dim(`  … ${current.step} ${seconds} s`));
+    const moved = this.#progress === undefined ? "" : ` ${transferred(this.#progress)}`;
+    const line = printable(`  … ${current.step} ${seconds} s${moved}`);
+    this.terminal.writeError(this.terminal.paint.dim(line));
     this.#isDrawn = true;
   }
 
@@ -85,11 +94,14 @@ class LiveView implements View {
 function lineOf({ paint }: Terminal, event: ProgressEvent): string | undefined {
   switch (event.kind) {
     case "step-started":
+    case "progress":
       return undefined;
     case "step-finished":
-      return `${paint.green("  ✓")} ${event.step} ${paint.dim(duration(event.elapsedMs))}`;
+      return `${paint.green("  ✓")} ${printable(event.step)} ${
+        paint.dim(duration(event.elapsedMs))
+      }`;
     case "step-failed":
-      return `${paint.red("  ✗")} ${event.step} ${paint.dim(duration(event.elapsedMs))}`;
+      return `${paint.red("  ✗")} ${printable(event.step)} ${paint.dim(duration(event.elapsedMs))}`;
     case "output":
       return paint.dim(`    ${printable(event.line)}`);
     case "warning":
@@ -97,6 +109,14 @@ function lineOf({ paint }: Terminal, event: ProgressEvent): string | undefined {
     case "note":
       return `  ${printable(event.message)}`;
   }
+}
+
+/** "12.3 MB of 40.0 MB" */
+function transferred({ bytes, totalBytes }: { bytes: number; totalBytes?: number }): string {
+  const megabytes = (count: number) => `${(count / 1e6).toFixed(1)} MB`;
+  return totalBytes === undefined
+    ? megabytes(bytes)
+    : `${megabytes(bytes)} of ${megabytes(totalBytes)}`;
 }
 
 /** "40 ms", "3.2 s", "2 min 5 s". */

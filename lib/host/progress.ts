@@ -5,6 +5,13 @@ export type ProgressEvent =
   | { readonly kind: "step-failed"; readonly step: string; readonly elapsedMs: number }
   /** A line that a program (nix, a script in the guest) printed during the step. */
   | { readonly kind: "output"; readonly step: string; readonly line: string }
+  /** How far a step has come that moves bytes; the total only where it is known. */
+  | {
+    readonly kind: "progress";
+    readonly step: string;
+    readonly bytes: number;
+    readonly totalBytes?: number;
+  }
   | { readonly kind: "warning"; readonly message: string }
   | { readonly kind: "note"; readonly message: string };
 

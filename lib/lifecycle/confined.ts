@@ -6,9 +6,10 @@ import { installHint } from "../host/tools.ts";
 import { type ConfinedProgram, parseLoadedObjects } from "../share/sftp.ts";
 
 /** A program and the libraries that it loads, as this host has them. */
-export async function confinedProgram(path: string): Promise<ConfinedProgram> {
+export async function confinedProgram(host: Host, path: string): Promise<ConfinedProgram> {
   const { stdout } = await run([path], { env: { LD_TRACE_LOADED_OBJECTS: "1" }, timeoutMs: 5000 });
-  return { path, libraries: parseLoadedObjects(stdout) };
+  const chroot = await host.which("chroot") ?? "chroot";
+  return { path, libraries: parseLoadedObjects(stdout), chroot };
 }
 
 /**

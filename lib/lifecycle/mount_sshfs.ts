@@ -31,7 +31,7 @@ export class SshfsMounting extends Mounting {
   async #argv(): Promise<readonly string[]> {
     const { share, record } = this;
     const server = confinedArgv(
-      await confinedProgram(await findSftpServer(this.host)),
+      await confinedProgram(this.host, await findSftpServer(this.host)),
       sftpServerArgs(share.readonly),
       { root: share.socket, source: share.source, masks: share.masks, readonly: share.readonly },
     );

@@ -6,6 +6,8 @@ export interface ConfinedProgram {
   readonly path: string;
   /** Full paths of its libraries and its loader. */
   readonly libraries: readonly string[];
+  /** Full path of chroot(8), which is not on every user's PATH. */
+  readonly chroot: string;
 }
 
 /** What a confined program sees of the host. */
@@ -21,9 +23,9 @@ export interface Confinement {
 /** Where a confined program sees its directory. */
 export const confinedDirectory = "/share";
 
-// A fixed script. Arguments: the root, ro or rw, the directory, the files of the program up to "--",
-// then its command. It runs in user and mount namespaces of its own, and leaves nothing.
-const confineThenRun = "set -e; root=$1 mode=$2 source=$3; shift 3; " +
+// A fixed script. Arguments: chroot, the root, ro or rw, the directory, the files of the program up to
+// "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
+const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3 source=$4; shift 4; " +
   'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; ' +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +
   // OpenSSH's server looks up who it is.
@@ -31,7 +33,7 @@ const confineThenRun = "set -e; root=$1 mode=$2 source=$3; shift 3; " +
   'mkdir "$root/dev"; : >"$root/dev/null"; mount --bind /dev/null "$root/dev/null"; ' +
   'mkdir "$root/share"; mount --rbind -- "$source" "$root/share"; ' +
   '[ "$mode" = rw ] || mount -o remount,bind,ro "$root/share"; ' +
-  'mount -o remount,ro "$root"; exec chroot "$root" "$@"';
+  'mount -o remount,ro "$root"; umask 0; exec "$chroot" "$root" "$@"';
 
 /**
  * The command that runs a program with no other files than its own libraries and one directory: the
@@ -48,7 +50,7 @@ export function confinedArgv(
   return [
     ...["unshare", "--user", "--map-root-user", "--mount", "--propagation=private"],
     ...covering(source, masks),
-    ...["sh", "-c", confineThenRun, "sh", root, readonly ? "ro" : "rw", source],
+    ...["sh", "-c", confineThenRun, "sh", program.chroot, root, readonly ? "ro" : "rw", source],
     ...[program.path, ...program.libraries, "--", program.path, ...args],
   ];
 }

@@ -1,0 +1,109 @@
+import { isWithin } from "../host/guest_path.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../host/progress.ts";
+import type { PipedProgram } from "../host/pipe.ts";
+import { sessionArgv } from "../guest/ssh.ts";
+import { confinedArgv, confinedDirectory } from "../share/sftp.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import { confinedProgram } from "./confined.ts";
+import type { CopyOptions } from "./copy.ts";
+
+export interface CopyWork {
+  readonly host: Host;
+  readonly record: VmRecord;
+  readonly options: CopyOptions;
+  readonly emit: Emit;
+  /** The destination must be a directory then. */
+  readonly isOneOfMany: boolean;
+}
+
+/** An absolute path of the host without "." and "..", from the user's own words. */
+export function absolutePath(path: string, { options }: CopyWork): string {
+  const full = path.startsWith("/") ? path : `${options.directory}/${path}`;
+  const parts: string[] = [];
+  for (const part of full.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+export function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** The program that runs a command in the guest, for a pipe. */
+export function guestProgram(work: CopyWork, command: string): PipedProgram {
+  const argv = sessionArgv(work.record.runtimeDirectory, command, { tty: false });
+  return { argv, name: "the guest" };
+}
+
+/** The share, if there is one, by which the guest can write to a directory of the host. */
+export function writableShare(record: VmRecord, directory: string): ShareRecord | undefined {
+  return record.shares.find(({ source, readonly, masks }) =>
+    !readonly && isWithin(directory, source) && !masks.some((mask) => isWithin(directory, mask))
+  );
+}
+
+/**
+ * A tar on this host that sees nothing but one directory, where the kernel lets users do that; else
+ * a plain one, which has only its own rules against paths that lead elsewhere. For what lies in a
+ * share that the guest can write to, it sees the whole share, so that no link which the guest plants,
+ * even while tar runs, leads out of it.
+ *
+ * @param directory Where it works: a real path.
+ */
+export async function hostTar(
+  work: CopyWork,
+  directory: string,
+  mode: "create" | "extract",
+  words: readonly string[],
+): Promise<PipedProgram> {
+  const { host, record } = work;
+  const tar = await host.which("tar") ?? "tar";
+  const { source: root, masks } = writableShare(record, directory) ??
+    { source: directory, masks: [] };
+  const verb = mode === "create"
+    ? ["-c", "--format=posix"]
+    // Without same-permissions, set-user-id bits are left out; the umask is 0.
+    : ["-x", "--no-same-owner", "--no-same-permissions"];
+  const program: Omit<PipedProgram, "argv"> = {
+    name: "tar",
+    // 1: a file changed while it was read.
+    ...(mode === "create" ? { accept: [1] } : {}),
+    environment: { COPYFILE_DISABLE: "1" },
+  };
+  if (!await host.userNamespaces()) {
+    return { ...program, argv: [tar, ...verb, "-f", "-", "-C", directory, ...words] };
+  }
+  const at = `${confinedDirectory}${directory.slice(root === "/" ? 0 : root.length)}`;
+  const confinement = {
+    root: record.secretsDirectory,
+    source: root,
+    masks,
+    readonly: mode === "create",
+  };
+  const args = [...verb, "-f", "-", "-C", at, ...words];
+  const argv = confinedArgv(
+    await confinedProgram(host, await Deno.realPath(tar)),
+    args,
+    confinement,
+  );
+  return { ...program, argv };
+}
+
+/** Tells how many bytes have gone, for whoever shows it. */
+export function tellBytes(work: CopyWork, step: string, totalBytes?: number) {
+  return (bytes: number) => {
+    work.emit({
+      kind: "progress",
+      step,
+      bytes,
+      ...(totalBytes === undefined ? {} : { totalBytes }),
+    });
+  };
+}
