@@ -46,6 +46,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     brief: "list machines",
     load: async () => (await import("./status.ts")).command,
   },
+  "ssh-config": {
+    brief: "print what ssh, rsync and editors need to reach the machine",
+    load: async () => (await import("./ssh_config.ts")).command,
+  },
   logs: {
     brief: "show a log: console, hypervisor, dnsmasq, virtiofsd, provisioning, ssh",
     load: async () => (await import("./logs.ts")).command,
@@ -57,6 +61,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   config: {
     brief: "print the resolved config as JSON",
     load: async () => (await import("./config.ts")).command,
+  },
+  trust: {
+    brief: "look at what a machine may have changed of the config, and accept it",
+    load: async () => (await import("./trust.ts")).command,
   },
   doctor: {
     brief: "check what this host needs and clear leftovers",

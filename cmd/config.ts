@@ -28,9 +28,9 @@ EXAMPLES
   },
   func: async function (flags) {
     const { host, project } = await hostAndProject(this.globals);
-    const { loadConfig } = await import("../lib/config/evaluate.ts");
+    const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
     const { maskSecrets } = await import("../lib/config/mask.ts");
-    const config = await loadConfig(host, project);
+    const config = await loadTrustedConfig(host, project);
     const shown = flags.showSecrets ? config : maskSecrets(config);
     this.terminal.print(JSON.stringify(shown, null, 2));
   },

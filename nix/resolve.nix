@@ -86,6 +86,16 @@ let
           { }
       );
 
+  # A file that has a variable's value counts from the config that names it.
+  locatedEnv =
+    base: env:
+    if !isAttrs env then
+      env
+    else
+      builtins.mapAttrs (
+        _: value: if isAttrs value && value ? file then value // { file = absolute base value.file; } else value
+      ) env;
+
   # Mounts are the project's, a plugin's too: "." is the directory that holds .nixbox.
   locatedMount =
     mount:
@@ -158,12 +168,12 @@ let
       set = call (import (asPath configFile));
     in
     if isAttrs set then set else throw "${configFile} is not an attribute set: it must be { ... }";
-  plugins = map readPlugin (
+  pluginNames =
     let
       names = userConfig.plugins or [ ];
     in
-    if isList names then names else throw "plugins must be a list of names and paths"
-  );
+    if isList names then names else throw "plugins must be a list of names and paths";
+  plugins = map readPlugin pluginNames;
 
   max = a: b: if a > b then a else b;
   min = a: b: if a < b then a else b;
@@ -218,7 +228,9 @@ let
     else
       right;
 
-  userSettings = located configDir (removeAttrs userConfig [ "plugins" ]);
+  ownSettings = located configDir (removeAttrs userConfig [ "plugins" ]);
+  userSettings =
+    ownSettings // (if ownSettings ? env then { env = locatedEnv configDir ownSettings.env; } else { });
 
   # The project's directory is there once: a mount of the config's own that has its source or takes
   # its target (to make it read-only, say) stands for the default one.
@@ -244,7 +256,11 @@ let
       );
 in
 {
-  # An attribute, since `nix eval --file` passes its arguments only on the way to one.
+  # Attributes, since `nix eval --file` passes its arguments only on the way to one.
+
+  # The plugins' files alone, without what is in them: to be looked at before they are evaluated.
+  pluginFiles = map pluginFile pluginNames;
+
   resolved = merged
   // {
     plugins = map (plugin: { inherit (plugin) name path; }) plugins;

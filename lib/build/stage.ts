@@ -14,8 +14,6 @@ export interface StageInput {
   readonly config: Config;
   readonly hypervisor: HypervisorName;
   readonly hostSystem: NixSystem;
-  /** The project's public login key. */
-  readonly authorizedKey: string;
 }
 
 /**
@@ -71,7 +69,7 @@ function upToRoot(path: string): string {
 }
 
 function projectJson(input: StageInput): string {
-  const { config, hypervisor, hostSystem, authorizedKey } = input;
+  const { config, hypervisor, hostSystem } = input;
   return JSON.stringify(
     {
       name: config.name,
@@ -82,7 +80,6 @@ function projectJson(input: StageInput): string {
       packages: config.nix.packages,
       ldLibraries: config.nix.ldLibraries,
       modules: config.nix.modules.map((path) => `files${path}`),
-      authorizedKey,
     },
     null,
     2,

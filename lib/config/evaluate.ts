@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { assetsDirectory } from "../host/assets.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
@@ -17,8 +18,18 @@ export async function loadConfig(host: Host, project: Project): Promise<Config> 
   return checkConfig(await resolveConfig(host, project), project.configFile);
 }
 
-/** What Nix makes of the config, unchecked. Data goes to Nix as arguments, never as Nix text. */
+/** What Nix makes of the config, unchecked. */
 export async function resolveConfig(host: Host, project: Project): Promise<unknown> {
+  return await evaluate(host, project, "resolved");
+}
+
+/** The files of the plugins that a config names, in order. None of them is evaluated. */
+export async function pluginFiles(host: Host, project: Project): Promise<readonly string[]> {
+  return z.array(z.string()).parse(await evaluate(host, project, "pluginFiles"));
+}
+
+/** An attribute of nix/resolve.nix. Data goes to Nix as arguments, never as Nix text. */
+async function evaluate(host: Host, project: Project, attribute: string): Promise<unknown> {
   const nix = await host.which("nix");
   if (nix === undefined) {
     throw new NixboxError("nix is not installed, and the config is written in Nix", {
@@ -32,7 +43,7 @@ export async function resolveConfig(host: Host, project: Project): Promise<unkno
     const { stdout } = await run([
       ...[nix, "eval", "--json", "--impure", "--offline"],
       ...["--extra-experimental-features", "nix-command flakes"],
-      ...["--file", `${assets}/nix/resolve.nix`, "resolved"],
+      ...["--file", `${assets}/nix/resolve.nix`, attribute],
       ...["--argstr", "configFile", project.configFile],
       ...["--argstr", "pluginsDir", `${assets}/nix/plugins`],
       ...["--argstr", "factsFile", factsFile],

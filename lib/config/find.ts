@@ -40,6 +40,12 @@ async function hasConfig(directory: string): Promise<boolean> {
 async function checkedProject(host: Pick<Host, "user">, directory: string): Promise<Project> {
   const configDirectory = `${directory === "/" ? "" : directory}/.nixbox`;
   const configFile = `${configDirectory}/config.nix`;
+  if ((await Deno.lstat(configDirectory)).isSymlink) {
+    throw new NixboxError(`${configDirectory} is a symlink, which a guest could replace`, {
+      where: configDirectory,
+      hint: "make it a directory; config.nix in it may import files from elsewhere",
+    });
+  }
   for (const path of [directory, configDirectory, configFile]) await requireTrusted(host, path);
   return {
     id: (await sha256(directory)).slice(0, 12),

@@ -1,7 +1,12 @@
 import type { Config } from "./types.ts";
 
-/** The config with the values of `env` covered: names are no secret, values may be. */
+/** The config with the values of `env` covered: names and sources are no secret, values may be. */
 export function maskSecrets(config: Config): Config {
-  const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
+  const env = Object.fromEntries(
+    Object.entries(config.env).map(([name, value]) => [
+      name,
+      typeof value === "string" ? "***" : value,
+    ]),
+  );
   return { ...config, env };
 }

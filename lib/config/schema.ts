@@ -67,9 +67,20 @@ const attributeName = z.string().check(
   ),
 );
 
-const environment = z.record(z.string(), z.string()).check((context) => {
+const envSources = [
+  z.strictObject({ command: z.array(z.string()).check(z.minLength(1)) }),
+  z.strictObject({ file: path }),
+  z.strictObject({ fromEnv: z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)) }),
+] as const;
+
+const envValue = z.union([z.string(), ...envSources], {
+  error:
+    'must be a string, { command = [ "WORD" ... ]; }, { file = PATH; } or { fromEnv = "NAME"; }',
+});
+
+const environment = z.record(z.string(), envValue).check((context) => {
   for (const [name, value] of Object.entries(context.value)) {
-    const problem = problemWithVariable(name, value);
+    const problem = problemWithVariable(name, typeof value === "string" ? value : "");
     if (problem === undefined) continue;
     context.issues.push({ code: "custom", message: problem, path: [name], input: name });
   }

@@ -15,6 +15,18 @@ export type NetworkMode = "open" | "filtered" | "off";
 /** The config's word for a hypervisor. */
 export type HypervisorChoice = "auto" | "cloud-hypervisor" | "qemu" | "vfkit";
 
+/** Where a variable's value comes from at `up`, so that it never passes through Nix. */
+export type EnvSource =
+  /** What a command prints, run in the project's directory. */
+  | { readonly command: readonly string[] }
+  /** What is in a file; absolute. */
+  | { readonly file: string }
+  /** A variable of the caller's. */
+  | { readonly fromEnv: string };
+
+/** A variable's value, or where it comes from. */
+export type EnvValue = string | EnvSource;
+
 /** The resolved configuration: what nix/resolve.nix gives, checked by zod (design 3). */
 export interface Config {
   /** Host name of the guest, and what the machine is called. */
@@ -52,7 +64,7 @@ export interface Config {
     readonly dns: readonly string[];
   };
   /** Variables of the guest; values may be secrets. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, EnvValue>>;
   /** `path` absolute on the host, in order of plugins, then the user's. */
   readonly scripts: readonly { readonly path: string; readonly optional: boolean }[];
   /** Lines of shell that run on the host. */

@@ -1,4 +1,4 @@
-import { ensurePrivateDirectory, exists } from "../host/files.ts";
+import { ensurePrivateDirectory, exists, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/process.ts";
 
@@ -43,6 +43,37 @@ export async function ensureKeys(
   }
   await Promise.all(missing.map((file) => makeKey(file, `nixbox-${projectName}`)));
   return missing.length > 0;
+}
+
+/**
+ * Makes all three key pairs anew. The old ones are there, whole, until all of the new ones are.
+ *
+ * @throws {NixboxError} if one could not be made; the old ones stay then.
+ */
+export async function rotateKeys(
+  host: Host,
+  configDirectory: string,
+  projectName: string,
+): Promise<void> {
+  const directory = `${configDirectory}/ssh`;
+  await ensurePrivateDirectory(directory, host.user.uid);
+  const fresh = await Deno.makeTempDir({ dir: directory, prefix: "new-" });
+  try {
+    const { login, host: guestHost, identity } = projectKeys(configDirectory);
+    const files = [login, guestHost, identity].flatMap(({ privateFile, publicFile }) => [
+      privateFile,
+      publicFile,
+    ]);
+    const made = (file: string) => `${fresh}${file.slice(directory.length)}`;
+    await Promise.all(
+      [login, guestHost, identity].map(({ privateFile }) =>
+        makeKey(made(privateFile), `nixbox-${projectName}`)
+      ),
+    );
+    for (const file of files) await Deno.rename(made(file), file);
+  } finally {
+    await removeIfExists(fresh);
+  }
 }
 
 async function isComplete(pair: KeyPair): Promise<boolean> {

@@ -47,8 +47,9 @@ export function checkRuntimeDirectory(directory: string): void {
 export function sshConfig(
   guest: { readonly address: string; readonly user: string; readonly id: string },
   paths: SshPaths,
+  alias = sshHost,
 ): string {
-  return `Host ${sshHost}
+  return `Host ${alias}
   HostName ${guest.address}
   User ${guest.user}
   HostKeyAlias nixbox-${guest.id}

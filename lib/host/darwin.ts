@@ -32,6 +32,10 @@ export function detectDarwin(): Host {
         ? { usable: true, reason: "Hypervisor.framework" }
         : { usable: false, reason: "this Mac has no virtualization (kern.hv_support is not 1)" };
     },
+    async openFiles() {
+      const { stdout } = await run(["sysctl", "-n", "kern.maxfilesperproc"], { accept: "any" });
+      return { limit: Number(stdout.trim()) || 10_240, raise: [] };
+    },
     userNamespaces: () => Promise.resolve(false),
   };
 }

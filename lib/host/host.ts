@@ -63,6 +63,14 @@ export interface Acceleration {
   readonly reason: string;
 }
 
+/** How many files one program may have open. */
+export interface OpenFiles {
+  /** At most, with `raise`. */
+  readonly limit: number;
+  /** What a command is put behind to get that; empty where it has it anyway. */
+  readonly raise: readonly string[];
+}
+
 /** Runs single commands as root. Each call site is listed by `up --dry-run`. */
 export interface Privilege {
   /** The argv that runs `argv` as root: itself for root, `sudo ...` for others. */
@@ -94,6 +102,8 @@ export interface Host {
   which(program: string): Promise<string | undefined>;
   /** Whether a guest can really run with hardware acceleration; probes, so it may take seconds. */
   acceleration(): Promise<Acceleration>;
+  /** How many files a program of nixbox's may have open here. */
+  openFiles(): Promise<OpenFiles>;
   /** Whether an unprivileged process may make a user namespace and mount in it. */
   userNamespaces(): Promise<boolean>;
 }

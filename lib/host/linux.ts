@@ -1,4 +1,4 @@
-import type { Host, HostPaths, NixSystem, ProcessTable, UserFacts } from "./host.ts";
+import type { Host, HostPaths, NixSystem, OpenFiles, ProcessTable, UserFacts } from "./host.ts";
 import { run } from "./process.ts";
 import { privilegeOf } from "./privilege.ts";
 import { basePaths, findProgram, memoryFacts } from "./common.ts";
@@ -26,6 +26,7 @@ export function detectLinux(): Host {
     memory: memoryFacts,
     which: (program) => findProgram(program, systemDirectories),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
+    openFiles: () => openFiles(user.uid),
     userNamespaces: canMountInUserNamespace,
   };
 }
@@ -123,6 +124,34 @@ export function parseStat(stat: string): { isZombie: boolean; startTicks: string
   const startTicks = fields[19];
   if (startTicks === undefined) return undefined;
   return { isZombie: fields[0] === "Z" || fields[0] === "X", startTicks };
+}
+
+/** What virtiofsd asks for by itself. */
+const mostOpenFiles = 1_000_000;
+
+/**
+ * The hard limit (getrlimit(2)): a program raises its soft one by itself. Root may raise the hard one
+ * too, unless a container keeps that right from it.
+ */
+async function openFiles(uid: number): Promise<OpenFiles> {
+  const limit = hardLimitOf(await readTextIfExists("/proc/self/limits") ?? "");
+  if (uid !== 0 || limit >= mostOpenFiles) return { limit, raise: [] };
+  const kernels = Number((await readTextIfExists("/proc/sys/fs/nr_open"))?.trim() ?? mostOpenFiles);
+  const wanted = Math.min(mostOpenFiles, kernels);
+  const raise = ["prlimit", `--nofile=${wanted}:${wanted}`];
+  try {
+    const { code } = await run([...raise, "true"], { accept: "any" });
+    if (code === 0) return { limit: wanted, raise };
+  } catch {
+    // No prlimit: the limit stays what it is.
+  }
+  return { limit, raise: [] };
+}
+
+/** Reads "Max open files  SOFT  HARD  files" of /proc/PID/limits (proc_pid_limits(5)). */
+export function hardLimitOf(limits: string): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
+  return hard === "unlimited" ? Infinity : Number(hard ?? 0);
 }
 
 async function canMountInUserNamespace(): Promise<boolean> {

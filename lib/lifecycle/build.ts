@@ -1,10 +1,9 @@
 import type { Config, Project } from "../config/types.ts";
-import { loadConfig } from "../config/evaluate.ts";
+import { loadTrustedConfig } from "./trust.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { build, type Built, readLastBuild } from "../build/build.ts";
-import { ensureKeys, projectKeys } from "../guest/keys.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
 import { lockProject, prepareState, statePaths } from "../state/store.ts";
@@ -24,15 +23,12 @@ export async function buildRunner(
   emit: Emit,
 ): Promise<Built> {
   await prepareState(host, project.id);
-  await ensureKeys(host, project.configDirectory, config.name);
-  const keys = projectKeys(project.configDirectory);
   const input = {
     assets: await assetsDirectory(),
     configDirectory: project.configDirectory,
     config,
     hypervisor,
     hostSystem: host.nixSystem,
-    authorizedKey: (await Deno.readTextFile(keys.login.publicFile)).trim(),
   };
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
@@ -59,7 +55,7 @@ export async function buildProject(
   options: { readonly force?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
+  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
   const chosen = chooseHypervisor(config.hypervisor, {
     os: host.os,
     acceleration: await host.acceleration(),

@@ -1,9 +1,14 @@
 import type { Host } from "../host/host.ts";
 import { messageOf } from "../host/error.ts";
-import { exists, readTextIfExists } from "../host/files.ts";
+import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
 import { missingModules, modulesHint } from "../network/kernel_features.ts";
-import { dnsmasqFeatures } from "./requirements.ts";
+import {
+  dnsmasqFeatures,
+  enoughOpenFiles,
+  openFilesHint,
+  openFilesWarning,
+} from "./requirements.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
 
 /** One thing that doctor looked at. Only `missing` keeps machines from going up. */
@@ -59,7 +64,7 @@ function linuxChecks(host: Host): readonly Promise<Check>[] {
     checkDnsmasq(host),
     checkFirewall(host),
     checkPrivilege(host),
-    checkNofile(),
+    checkOpenFiles(host),
   ];
 }
 
@@ -134,19 +139,11 @@ async function checkPrivilege(host: Host): Promise<Check> {
 }
 
 /** What the kernel allows to this process; virtiofsd needs a file descriptor per file in use. */
-async function checkNofile(): Promise<Check> {
-  const limits = await readTextIfExists("/proc/self/limits") ?? "";
-  const hard = /^Max open files\s+\d+\s+(\S+)/m.exec(limits)?.[1] ?? "unknown";
+async function checkOpenFiles(host: Host): Promise<Check> {
   const name = "open files";
-  if (hard === "unlimited" || Number(hard) >= 65536) {
-    return { name, state: "ok", detail: `${hard} at most` };
-  }
-  return {
-    name,
-    state: "warning",
-    detail: `${hard} at most: shares with very many files in use may fail`,
-    hint: "raise the hard limit `nofile` in /etc/security/limits.conf",
-  };
+  const { limit } = await host.openFiles();
+  if (limit >= enoughOpenFiles) return { name, state: "ok", detail: `${limit} at most` };
+  return { name, state: "warning", detail: openFilesWarning(limit), hint: openFilesHint };
 }
 
 async function checkNixFeatures(host: Host): Promise<Check> {

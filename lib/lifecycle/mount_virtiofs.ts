@@ -12,7 +12,9 @@ export class VirtiofsMounting extends Mounting {
   async steps(): Promise<readonly Step[]> {
     const { isolation } = await chooseIsolation(this.host);
     const virtiofsd = await this.host.which("virtiofsd") ?? "virtiofsd";
-    const argv = shareArgv(this.host, this.share, { isolation, tools: { virtiofsd } });
+    const { raise: raiseOpenFiles } = await this.host.openFiles();
+    const facts = { isolation, tools: { virtiofsd }, raiseOpenFiles };
+    const argv = shareArgv(this.host, this.share, facts);
     return [
       this.recordStep,
       // Its undo is the record's, which ends what the share's server is.

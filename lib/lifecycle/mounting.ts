@@ -7,6 +7,7 @@ import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
 import type { Step } from "./steps.ts";
+import { noteExposure } from "./trust.ts";
 
 /** The machine's record while one share comes, and the steps that all transports have. */
 export abstract class Mounting {
@@ -39,7 +40,10 @@ export abstract class Mounting {
   protected get recordStep(): Step {
     return {
       name: "write the record",
-      run: () => this.save({ shares: [...this.#record.shares, this.share] }),
+      run: async () => {
+        await noteExposure(this.host, this.#record, [this.share]);
+        await this.save({ shares: [...this.#record.shares, this.share] });
+      },
       undo: async () => {
         await endServer(this.host, this.#record, this.share);
         await this.save(without(this.#record, this.share.id));

@@ -25,6 +25,8 @@ export interface PlanInput {
   readonly hostHasIpv6: boolean;
   readonly project: Project;
   readonly config: Config;
+  /** The guest's variables, with the values that their sources have now. */
+  readonly env: Readonly<Record<string, string>>;
   readonly state: StatePaths;
   readonly sharedDirectory: string;
   readonly slot: number;
@@ -47,6 +49,8 @@ export interface PlanInput {
   readonly isolation: Isolation;
   readonly acceleration: "hardware" | "emulation";
   readonly tools: { readonly virtiofsd: string; readonly bash: string };
+  /** What raises the limit of open files for the program after it; empty where nothing need or can. */
+  readonly raiseOpenFiles: readonly string[];
   readonly starter: ProcessIdentity;
   /** Milliseconds since 1970. */
   readonly now: number;
@@ -184,7 +188,7 @@ function provisioningOf(input: PlanInput, record: VmRecord): Provisioning {
     user: record.guest.user,
     hostname: record.name,
     clock: Math.floor(input.now / 1000),
-    env: input.config.env,
+    env: input.env,
     mounts: record.shares.flatMap((share) =>
       share.target === undefined
         ? []

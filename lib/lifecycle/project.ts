@@ -1,4 +1,3 @@
-import { loadConfig } from "../config/evaluate.ts";
 import { findProject } from "../config/find.ts";
 import type { Config, Project } from "../config/types.ts";
 import { detectHost } from "../host/detect.ts";
@@ -12,6 +11,7 @@ import { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
 import { runCommand } from "./session.ts";
 import { type MachineStatus, status } from "./status.ts";
+import { loadTrustedConfig } from "./trust.ts";
 import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
 
 /** One project on this host, and what can be done with its machine. */
@@ -24,7 +24,7 @@ export class ProjectHandle {
 
   /** The resolved and checked config. @throws {NixboxError} that names what is wrong in it. */
   config(): Promise<Config> {
-    return loadConfig(this.host, this.project);
+    return loadTrustedConfig(this.host, this.project);
   }
 
   /** Boots the machine, building it if needed. A failure, or `options.signal`, undoes everything. */

@@ -82,3 +82,14 @@ export async function chooseIsolation(
       "of its own, as you, in a mount namespace that root makes",
   };
 }
+
+/** Below this, a guest that looks at a large tree may run out. */
+export const enoughOpenFiles = 65_536;
+
+export function openFilesWarning(limit: number): string {
+  return `this host lets virtiofsd have ${limit} files open at most: in a share where the guest ` +
+    'knows more, it gets "Too many open files"';
+}
+
+export const openFilesHint = "raise the hard limit: `* hard nofile 1048576` in " +
+  "/etc/security/limits.conf, then log in again; in a container, where that is started";

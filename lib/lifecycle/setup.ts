@@ -1,19 +1,38 @@
 import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
-import { ensureKeys, projectKeys } from "../guest/keys.ts";
-import { prepareState } from "../state/store.ts";
+import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
+import { lockProject, prepareState, readRecord } from "../state/store.ts";
 
+/** What `setup` did. */
 export interface SetupResult {
+  /** Whether keys were made. */
   readonly madeKeys: boolean;
   /** One line of OpenSSH's format: the guest's own identity. */
   readonly guestPublicKey: string;
+  /** A machine is up that has the keys from before. */
+  readonly isMachineUp: boolean;
 }
 
-/** Makes the project's keys and directories where they are missing. */
-export async function setUp(host: Host, project: Project): Promise<SetupResult> {
+/** Makes the project's keys and directories where they are missing; with `rotate`, the keys anew. */
+export async function setUp(
+  host: Host,
+  project: Project,
+  options: { readonly rotate?: boolean } = {},
+): Promise<SetupResult> {
   await prepareState(host, project.id);
   const name = project.directory.slice(project.directory.lastIndexOf("/") + 1);
-  const madeKeys = await ensureKeys(host, project.configDirectory, name);
-  const { identity } = projectKeys(project.configDirectory);
-  return { madeKeys, guestPublicKey: (await Deno.readTextFile(identity.publicFile)).trim() };
+  const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
+  try {
+    const madeKeys = options.rotate === true
+      ? await rotateKeys(host, project.configDirectory, name).then(() => true)
+      : await ensureKeys(host, project.configDirectory, name);
+    const { identity } = projectKeys(project.configDirectory);
+    return {
+      madeKeys,
+      guestPublicKey: (await Deno.readTextFile(identity.publicFile)).trim(),
+      isMachineUp: await readRecord(host, project.id) !== undefined,
+    };
+  } finally {
+    lock.release();
+  }
 }

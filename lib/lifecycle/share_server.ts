@@ -12,20 +12,25 @@ import { deathOf, waitForSocket } from "./boot.ts";
 export interface ServerFacts {
   readonly isolation: Isolation;
   readonly tools: { readonly virtiofsd: string };
+  /** What raises the limit of open files; virtiofsd keeps one open for each that the guest knows. */
+  readonly raiseOpenFiles: readonly string[];
 }
 
 /** The virtiofsd of one share, as it is started. */
 export function shareArgv(
   host: Pick<Host, "user" | "privilege">,
   share: ShareRecord,
-  { isolation, tools }: ServerFacts,
+  { isolation, tools, raiseOpenFiles }: ServerFacts,
 ): readonly string[] {
-  const argv = virtiofsdArgv(
-    tools.virtiofsd,
-    share,
-    { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
-    isolation,
-  );
+  const argv = [
+    ...raiseOpenFiles,
+    ...virtiofsdArgv(
+      tools.virtiofsd,
+      share,
+      { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
+      isolation,
+    ),
+  ];
   return isolation === "user-namespace" ? argv : host.privilege.asRoot(argv);
 }
 

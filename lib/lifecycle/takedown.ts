@@ -17,6 +17,7 @@ import {
 } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
 import { type Step, undoAll } from "./steps.ts";
+import { endExposure } from "./trust.ts";
 import type { Emit } from "../host/progress.ts";
 
 type Undo = Pick<Step, "name" | "undo">;
@@ -57,7 +58,10 @@ export function undoSteps(host: Host, place: SlotPlace, record: VmRecord): Recor
       "start network services",
       () => ifSlotIsOurs(() => stopServices(host, place.directory, slot)),
     ),
-    virtiofsd: named("share directories", () => endShares(host, record)),
+    virtiofsd: named("share directories", async () => {
+      await endShares(host, record);
+      await endExposure(host, record);
+    }),
     provisioning: named(
       "write the provisioning disk",
       () => removeIfExists(record.secretsDirectory),

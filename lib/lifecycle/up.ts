@@ -1,5 +1,5 @@
 import type { Config, Project } from "../config/types.ts";
-import { loadConfig } from "../config/evaluate.ts";
+import { callersEnv, resolveEnv } from "../config/env_sources.ts";
 import type { Acceleration, Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
@@ -16,10 +16,18 @@ import { claimSlot } from "./claim.ts";
 import { runHooks } from "./hooks.ts";
 import { privateDirectories } from "./private_directories.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
-import { chooseIsolation, dnsmasqFeatures, requireNetwork, requireTools } from "./requirements.ts";
+import {
+  chooseIsolation,
+  dnsmasqFeatures,
+  enoughOpenFiles,
+  openFilesWarning,
+  requireNetwork,
+  requireTools,
+} from "./requirements.ts";
 import { obtainRunner } from "./obtain_runner.ts";
 import { act } from "./steps.ts";
 import { takeDown } from "./takedown.ts";
+import { loadTrustedConfig, noteSeen } from "./trust.ts";
 import { LinuxBoot } from "./up_steps.ts";
 
 /** How `up` boots a machine. */
@@ -57,7 +65,6 @@ export async function up(
 ): Promise<UpResult> {
   const signal = options.signal ?? new AbortController().signal;
   const place = options.place ?? defaultSlotPlace;
-  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
   const lock = await lockProject(host, project.id, {
     timeoutMs: 600_000,
     signal,
@@ -66,10 +73,16 @@ export async function up(
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) return { record: earlier, wasUp: true };
+    // After a machine of the project could write for the last time.
+    const config = await readConfig(host, project, emit);
+    await noteSeen(host, project, config);
     const subject = { name: config.name, project: project.directory };
     await prepareUp(host, project, config);
     await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
-    const record = await bootMachine(host, project, config, { ...options, signal, place }, emit);
+    // After the hooks, which may log in to where secrets are.
+    const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
+    const boot = { ...options, signal, place, env };
+    const record = await bootMachine(host, project, config, boot, emit);
     await runHooks("post-up", config.hooks["post-up"], {
       ...subject,
       address: record.network.address,
@@ -89,12 +102,18 @@ export async function planUp(
   emit: Emit,
 ): Promise<Plan> {
   const signal = options.signal ?? new AbortController().signal;
-  const config = await tellStep(emit, "read the config", () => loadConfig(host, project));
+  const config = await readConfig(host, project, emit);
   const place = options.place ?? defaultSlotPlace;
-  const input = await planInput(host, project, config, { ...options, signal, place }, emit, {
+  // Names are shown, and values are not even read.
+  const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
+  const input = await planInput(host, project, config, { ...options, signal, place, env }, emit, {
     mayBuild: false,
   });
   return makePlan({ ...input, slot: 0 });
+}
+
+function readConfig(host: Host, project: Project, emit: Emit): Promise<Config> {
+  return tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
 }
 
 /** The running machine, if there is one; what an earlier one left behind is cleared. */
@@ -126,7 +145,11 @@ async function prepareUp(host: Host, project: Project, config: Config): Promise<
   await ensureKeys(host, project.configDirectory, config.name);
 }
 
-type BootOptions = UpOptions & { readonly signal: AbortSignal; readonly place: SlotPlace };
+type BootOptions = UpOptions & {
+  readonly signal: AbortSignal;
+  readonly place: SlotPlace;
+  readonly env: Readonly<Record<string, string>>;
+};
 
 async function bootMachine(
   host: Host,
@@ -167,6 +190,8 @@ async function planInput(
   const obtained = await obtainRunner(host, project, config, { ...options, ...build }, emit);
   const { isolation, warning } = await chooseIsolation(host);
   if (warning !== undefined) emit({ kind: "warning", message: warning });
+  const { limit, raise: raiseOpenFiles } = await host.openFiles();
+  if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
   const starter = await host.processes.identify(Deno.pid);
   if (starter === undefined) throw new NixboxError("this process is not in the process table");
   return {
@@ -174,6 +199,7 @@ async function planInput(
     hostHasIpv6: await exists("/proc/sys/net/ipv6"),
     project,
     config,
+    env: options.env,
     state,
     sharedDirectory: options.place.directory,
     mac: await macOf(project.id),
@@ -191,6 +217,7 @@ async function planInput(
       virtiofsd: await host.which("virtiofsd") ?? "virtiofsd",
       bash: await host.which("bash") ?? "bash",
     },
+    raiseOpenFiles,
     starter,
     now: Date.now(),
   };

@@ -19,6 +19,7 @@ import { handOver } from "./hand_over.ts";
 import type { Plan } from "./plan.ts";
 import { runScripts } from "./scripts.ts";
 import { startServer } from "./share_server.ts";
+import { noteExposure } from "./trust.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory, type UndoName, undoSteps } from "./takedown.ts";
 
@@ -111,6 +112,7 @@ export class LinuxBoot {
 
   async #startShares(): Promise<void> {
     const { host, plan } = this.boot;
+    await noteExposure(host, this.#record, this.#record.shares);
     const waiting: (() => Promise<void>)[] = [];
     for (const { id, argv } of plan.virtiofsd) {
       const share = this.#record.shares.find((candidate) => candidate.id === id);

@@ -41,7 +41,6 @@ async function evaluate(apply: string, machine: Machine = {}): Promise<unknown> 
       config: checkConfig(sampleWith({ "nix.modules": modules, ...config }), "config.nix"),
       hypervisor,
       hostSystem,
-      authorizedKey: "ssh-ed25519 AAAA",
     });
     const { stdout } = await run([
       ...["nix", "eval", "--json", "--no-update-lock-file"],

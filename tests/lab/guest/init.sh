@@ -28,6 +28,10 @@ wait_for_power_button() {
 }
 has deaf || wait_for_power_button &
 
+# As the NixOS module does it: login shells, interactive ones, and those that sshd starts.
+line='if [ -r /run/nixbox/env.sh ]; then . /run/nixbox/env.sh; fi'
+echo "$line" >/etc/profile.d/nixbox.sh
+sed -i "1i $line" /etc/bash.bashrc
 /run/lab/provision.sh
 echo "127.0.1.1 $(hostname)" >>/etc/hosts
 has panic && (sleep 3; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger) &

@@ -30,7 +30,6 @@ function inputIn(root: string, changes: Readonly<Record<string, unknown>> = {}):
     config: checkConfig(config, "c"),
     hypervisor: "qemu",
     hostSystem: "x86_64-linux",
-    authorizedKey: "ssh-ed25519 AAAA",
   };
 }
 
@@ -66,7 +65,6 @@ Deno.test("the stage holds our Nix files, the lock, the modules with what they i
       packages: [],
       ldLibraries: [],
       modules: [`files${root}/p/.nixbox/it's.nix`, `files${root}/p/.nixbox/linked.nix`],
-      authorizedKey: "ssh-ed25519 AAAA",
     });
   }));
 
@@ -150,7 +148,6 @@ for (
   const [what, change] of [
     ["the hypervisor", { hypervisor: "cloud-hypervisor" }],
     ["the host's system", { hostSystem: "aarch64-linux" }],
-    ["the key", { authorizedKey: "ssh-ed25519 BBBB" }],
   ] as const
 ) {
   Deno.test(`${what} makes another build`, () =>

@@ -194,6 +194,23 @@ Deno.test("domains come out in one form, each once", () => {
   ]);
 });
 
+Deno.test("a variable may name where its value comes from", () => {
+  const env = {
+    A: { command: ["pass", "show", "a b"] },
+    B: { file: "/home/ada/.token" },
+    C: { fromEnv: "TOKEN" },
+  };
+  assertEquals(checkConfig(sampleWith({ env }), "c").env, env);
+  for (
+    const source of [{ command: [] }, { command: "ls" }, { file: "relative" }, { fromEnv: "A-B" }, {
+      file: "/a",
+      fromEnv: "B",
+    }, {}]
+  ) {
+    match(problemsOf(sampleWith({ env: { A: source } }))[0] ?? "", /^env\.A(\.\w+)?: /);
+  }
+});
+
 Deno.test("values of env survive whatever is in them", () => {
   const env = { A: "line\nline", B: 'it\'s $HOME `id` "q"', C: "", D: "ü\t" };
   assertEquals(checkConfig(sampleWith({ env }), "c").env, env);
@@ -226,7 +243,11 @@ for (const name of ["1A", "A-B", "A B", "A=B", "", "Ä"]) {
 }
 
 Deno.test("a secret of the wrong type, or with a NUL, is named and not shown", () => {
-  assertEquals(problemsOf(sampleWith({ env: { PIN: 987654 } })), ["env.PIN: must be a string"]);
+  const [number = ""] = problemsOf(sampleWith({ env: { PIN: 987654 } }));
+  match(number, /^env\.PIN: must be a string, \{ command = /);
+  const long = problemsOf(sampleWith({ env: { LONG: "x".repeat(131_072) } }));
+  match(long[0] ?? "", /^env\.LONG: must have at most 131072 bytes/);
+  assertEquals(long[0]?.includes("xxx"), false);
   assertEquals(problemsOf(sampleWith({ env: "s3cret" })), ["env: must be a set"]);
   const [problem = ""] = problemsOf(sampleWith({ env: { TOKEN: "s3cret\0" } }));
   assertEquals(problem, "env.TOKEN: must not have a NUL byte in its value");

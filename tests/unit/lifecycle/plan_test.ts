@@ -48,6 +48,7 @@ const input: PlanInput = {
     configFile: "/home/ann/box/.nixbox/config.nix",
   },
   config,
+  env: { TOKEN: "secret" },
   state: { directory: "/s/p", record: "/s/r.json", lock: "/s/p/lock", logs: "/s/p/logs" },
   sharedDirectory: "/run/nixbox",
   slot: 7,
@@ -63,6 +64,7 @@ const input: PlanInput = {
   isolation: "user-namespace",
   acceleration: "emulation",
   tools: { virtiofsd: "/usr/libexec/virtiofsd", bash: "/bin/bash" },
+  raiseOpenFiles: [],
   starter: { pid: 5, startTime: "b/5" },
   now: 1_700_000_000_500,
 };

@@ -1,0 +1,239 @@
+import type { Config, Project } from "../config/types.ts";
+import { loadConfig, pluginFiles } from "../config/evaluate.ts";
+import { NixboxError } from "../host/error.ts";
+import type { Host } from "../host/host.ts";
+import type { ShareRecord, VmRecord } from "../state/record.ts";
+import {
+  covers,
+  type Exposure,
+  isSuspect,
+  readOtherTrust,
+  readTrust,
+  seenText,
+  type TrustState,
+  type WatchedFile,
+  withExposures,
+  writeTrust,
+} from "../state/trust.ts";
+import { watchedFiles } from "./watched_files.ts";
+
+/** A file that a guest may have changed since the user saw it. */
+export interface SuspectFile {
+  readonly path: string;
+  /** As it was seen; `undefined` for one that never was. */
+  readonly before: string | undefined;
+  /** As it is. */
+  readonly after: string;
+}
+
+/**
+ * The project's config, evaluated only if no guest can have written what is evaluated: a config runs
+ * code on this host.
+ *
+ * @throws {NixboxError} that names the files which `nixbox trust` shows; or as the config is wrong.
+ */
+export async function loadTrustedConfig(host: Host, project: Project): Promise<Config> {
+  const { exposures, suspects } = await examineTrust(host, project);
+  if (suspects.length > 0) throw notTrusted(suspects);
+  const config = await loadConfig(host, project);
+  if (exposures.length === 0) return config;
+  const more = await examineTrust(host, project, rootsOf(config));
+  if (more.suspects.length > 0) throw notTrusted(more.suspects);
+  await requireNoWayOut(config, exposures);
+  return config;
+}
+
+interface Examined {
+  readonly state: TrustState;
+  readonly exposures: readonly Exposure[];
+  readonly files: readonly WatchedFile[];
+  readonly suspects: readonly WatchedFile[];
+}
+
+async function examineTrust(
+  host: Host,
+  project: Project,
+  roots: readonly string[] = [],
+): Promise<Examined> {
+  const state = await readTrust(host, project.id, project.directory);
+  const others = (await readOtherTrust(host, project.id)).flatMap((other) => other.exposures);
+  const exposures = [...state.exposures, ...others];
+  if (exposures.length === 0) return { state, exposures, files: [], suspects: [] };
+  const first = await suspectsIn(project, state, exposures, [...state.roots, ...roots]);
+  if (first.suspects.length > 0 || roots.length > 0) return { state, exposures, ...first };
+  // Plugins that the config names by text, which only Nix can tell: found before they are evaluated.
+  const plugins = await pluginRoots(host, project);
+  if (plugins.every((plugin) => state.roots.includes(plugin))) {
+    return { state, exposures, ...first };
+  }
+  const found = await suspectsIn(project, state, exposures, [...state.roots, ...plugins]);
+  return { state, exposures, ...found };
+}
+
+async function suspectsIn(
+  project: Project,
+  state: TrustState,
+  exposures: readonly Exposure[],
+  roots: readonly string[],
+) {
+  const files = await watchedFiles(project.configDirectory, roots);
+  const intact = await intactMasks(exposures);
+  const suspects = files.filter((file) =>
+    isSuspect(file, state, project.configDirectory, exposures, (mask) => intact.has(mask))
+  );
+  return { files, suspects };
+}
+
+async function pluginRoots(host: Host, project: Project): Promise<readonly string[]> {
+  if (!/\bplugins\b/.test(await Deno.readTextFile(project.configFile))) return [];
+  return (await pluginFiles(host, project)).map(rootOfPlugin);
+}
+
+/** What is evaluated or run outside of `.nixbox` because the config says so. */
+function rootsOf(config: Config): readonly string[] {
+  return [...config.plugins.map(({ path }) => rootOfPlugin(path)), ...config.nix.modules];
+}
+
+/** All of a plugin's directory, or its one file. */
+export function rootOfPlugin(path: string): string {
+  return path.endsWith("/default.nix") ? path.slice(0, -"/default.nix".length) : path;
+}
+
+/** Masks that are still the directories which were covered. */
+async function intactMasks(exposures: readonly Exposure[]) {
+  const intact = new Set<Exposure["masks"][number]>();
+  for (const mask of exposures.flatMap(({ masks }) => masks)) {
+    if (await identityOf(mask.path) === mask.identity) intact.add(mask);
+  }
+  return intact;
+}
+
+/** Tells a directory from one that was made in its place. */
+async function identityOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, birthtime } = await Deno.lstat(path);
+    return `${dev}/${ino}/${birthtime?.getTime() ?? 0}`;
+  } catch {
+    return "gone";
+  }
+}
+
+function notTrusted(suspects: readonly WatchedFile[]): NixboxError {
+  return new NixboxError(
+    `${suspects[0]?.path} may have been written by a machine, and this host would run what it says`,
+    {
+      where: "trust",
+      hint: "see what changed, and accept it: `nixbox trust`",
+      log: suspects.slice(1).map(({ path }) => `so may ${path}`),
+    },
+  );
+}
+
+/**
+ * Scripts and secrets are only read here, so a guest may change them; but a link in their place must
+ * not lead out of what the guest can write to: the guest gets what is read.
+ */
+async function requireNoWayOut(config: Config, exposures: readonly Exposure[]): Promise<void> {
+  const intact = await intactMasks(exposures);
+  const files = [
+    ...config.scripts.map(({ path }) => path),
+    ...Object.values(config.env).flatMap((value) =>
+      typeof value === "object" && "file" in value ? [value.file] : []
+    ),
+  ];
+  for (const path of files) {
+    const real = await Deno.realPath(path).catch(() => path);
+    const exposure = exposures.find((one) => covers(one, path, (mask) => intact.has(mask)));
+    if (exposure === undefined || covers(exposure, real, (mask) => intact.has(mask))) continue;
+    throw new NixboxError(`${path} leads to ${real}, and a machine could have made that link`, {
+      where: "trust",
+      hint: "name the file itself in the config",
+    });
+  }
+}
+
+/** Notes that the user has seen what a config comes to, while no machine of the project can write. */
+export async function noteSeen(host: Host, project: Project, config: Config): Promise<void> {
+  const state = await readTrust(host, project.id, project.directory);
+  const roots = rootsOf(config);
+  const files = await watchedFiles(project.configDirectory, roots);
+  const texts = files.map(({ text }) => text);
+  const noted = { ...state, ...seen(files), roots, trustedAt: Date.now() };
+  await writeTrust(host, project.id, noted, texts);
+}
+
+/** Notes from when on a machine can write where; before its shares are served. */
+export async function noteExposure(
+  host: Host,
+  record: Pick<VmRecord, "id" | "project">,
+  shares: readonly ShareRecord[],
+): Promise<void> {
+  const state = await readTrust(host, record.id, record.project);
+  const writable = await Promise.all(
+    shares.filter(({ readonly }) => !readonly).map(async ({ source, masks }) => ({
+      source,
+      masks: await Promise.all(
+        masks.map(async (path) => ({ path, identity: await identityOf(path) })),
+      ),
+    })),
+  );
+  const exposures = withExposures(state.exposures, writable, Date.now());
+  await writeTrust(host, record.id, { ...state, exposures });
+}
+
+function seen(files: readonly WatchedFile[]): Pick<TrustState, "files"> {
+  return { files: files.map(({ path, hash }) => ({ path, hash })) };
+}
+
+/**
+ * Notes that a machine can write no more, once what served its shares has ended. If all is as it was
+ * seen, what changes from now on is the user's doing.
+ */
+export async function endExposure(host: Host, record: VmRecord): Promise<void> {
+  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const state = await readTrust(host, record.id, record.project);
+  if (state.exposures.every(({ until }) => until !== undefined)) return;
+  const now = Date.now();
+  const open = state.exposures.filter(({ until }) => until === undefined);
+  const files = await watchedFiles(configDirectory, state.roots);
+  const intact = await intactMasks(open);
+  const isCovered = ({ path, realPath }: WatchedFile) =>
+    open.some((exposure) =>
+      [path, realPath].some((one) => covers(exposure, one, (mask) => intact.has(mask)))
+    );
+  const isAsSeen = ({ path, hash }: WatchedFile) =>
+    state.files.some((one) => one.path === path && one.hash === hash);
+  const isClean = files.every((file) => isAsSeen(file) || !isCovered(file));
+  await writeTrust(host, record.id, {
+    ...state,
+    trustedAt: isClean ? now : state.trustedAt,
+    exposures: state.exposures.map((exposure) => ({ ...exposure, until: exposure.until ?? now })),
+  });
+}
+
+/** What a guest may have changed, to be shown; and how to accept exactly that. */
+export async function suspectFiles(
+  host: Host,
+  project: Project,
+): Promise<{ suspects: readonly SuspectFile[]; accept: () => Promise<void> }> {
+  const { state, files, suspects } = await examineTrust(host, project);
+  const shown = await Promise.all(suspects.map(async ({ path, text }) => ({
+    path,
+    before: await seenText(host, project.id, state, path),
+    after: text,
+  })));
+  const accept = () =>
+    // What was shown is what is accepted, whatever has been written meanwhile.
+    writeTrust(host, project.id, {
+      ...state,
+      ...seen(files),
+      trustedAt: Date.now(),
+      roots: [...new Set([...state.roots, ...outsideOf(project, files)])],
+    }, files.map(({ text }) => text));
+  return { suspects: shown, accept };
+}
+
+function outsideOf(project: Project, files: readonly WatchedFile[]): readonly string[] {
+  return files.map(({ path }) => path)
+    .filter((path) => !path.startsWith(`${project.configDirectory}/`));
+}

@@ -1,0 +1,185 @@
+import { sha256 } from "../host/hash.ts";
+import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
+import { isWithin } from "../host/guest_path.ts";
+import type { Host } from "../host/host.ts";
+import { parseJson } from "../host/json.ts";
+import {
+  type Check,
+  isArrayOf,
+  isNumber,
+  isObjectOf,
+  isOneOf,
+  isOptional,
+  isString,
+} from "./shape.ts";
+
+/** A time in which a guest could write to a directory of the host. Milliseconds since 1970. */
+export interface Exposure {
+  /** Real path. */
+  readonly source: string;
+  /** What it could not see of it, and which directory that was: one made later is not covered. */
+  readonly masks: readonly { readonly path: string; readonly identity: string }[];
+  readonly since: number;
+  /** Absent while it goes on. */
+  readonly until?: number | undefined;
+}
+
+/** What is known of the files of one project that the host evaluates or runs. */
+export interface TrustState {
+  /** The version of this format. */
+  readonly version: 1;
+  /** The project's directory. */
+  readonly project: string;
+  /** When all of `files` were last known to be as the user left them. */
+  readonly trustedAt: number;
+  /** SHA-256 of each file's text as it was seen, by path. */
+  readonly files: readonly { readonly path: string; readonly hash: string }[];
+  /** Files outside of `.nixbox` that the config led to. */
+  readonly roots: readonly string[];
+  readonly exposures: readonly Exposure[];
+}
+
+const isTrustState: Check<TrustState> = isObjectOf<TrustState>({
+  version: isOneOf(1),
+  project: isString,
+  trustedAt: isNumber,
+  files: isArrayOf(isObjectOf<TrustState["files"][number]>({ path: isString, hash: isString })),
+  roots: isArrayOf(isString),
+  exposures: isArrayOf(isObjectOf<Exposure>({
+    source: isString,
+    masks: isArrayOf(
+      isObjectOf<Exposure["masks"][number]>({ path: isString, identity: isString }),
+    ),
+    since: isNumber,
+    until: isOptional(isNumber),
+  })),
+});
+
+function directoryOf(host: Pick<Host, "paths">, id: string): string {
+  return `${host.paths.state}/projects/${id}`;
+}
+
+/** What is known of a project; nothing yet, if it never went up. */
+export async function readTrust(
+  host: Pick<Host, "paths">,
+  id: string,
+  project: string,
+): Promise<TrustState> {
+  const known = await readState(`${directoryOf(host, id)}/trust.json`);
+  return known ?? { version: 1, project, trustedAt: 0, files: [], roots: [], exposures: [] };
+}
+
+async function readState(path: string): Promise<TrustState | undefined> {
+  const text = await readTextIfExists(path);
+  const value = text === undefined ? undefined : parseJson(text);
+  return isTrustState(value) ? value : undefined;
+}
+
+/** The state of every project but one, of all that this user's machines ever shared. */
+export async function readOtherTrust(
+  host: Pick<Host, "paths">,
+  id: string,
+): Promise<readonly TrustState[]> {
+  const states: TrustState[] = [];
+  try {
+    for await (const { name } of Deno.readDir(`${host.paths.state}/projects`)) {
+      const state = name === id
+        ? undefined
+        : await readState(`${directoryOf(host, name)}/trust.json`);
+      if (state !== undefined) states.push(state);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return states;
+}
+
+/** Writes the state; `texts` are kept, so that a later change can be shown. */
+export async function writeTrust(
+  host: Pick<Host, "paths">,
+  id: string,
+  state: TrustState,
+  texts: readonly string[] = [],
+): Promise<void> {
+  const directory = directoryOf(host, id);
+  await Deno.mkdir(`${directory}/seen`, { recursive: true, mode: 0o700 });
+  for (const text of texts) {
+    const copy = `${directory}/seen/${await sha256(text)}`;
+    if (!await exists(copy)) await writeTextAtomically(copy, text);
+  }
+  await writeTextAtomically(`${directory}/trust.json`, `${JSON.stringify(state, null, 2)}\n`);
+}
+
+/** The text of a file as it was seen; `undefined` if it never was. */
+export async function seenText(
+  host: Pick<Host, "paths">,
+  id: string,
+  state: TrustState,
+  path: string,
+): Promise<string | undefined> {
+  const seen = state.files.find((file) => file.path === path);
+  if (seen === undefined) return undefined;
+  return await readTextIfExists(`${directoryOf(host, id)}/seen/${seen.hash}`);
+}
+
+/** A file as it is now. */
+export interface WatchedFile {
+  readonly path: string;
+  /** Where it really is. */
+  readonly realPath: string;
+  readonly text: string;
+  readonly hash: string;
+  /** When its content, or what its path leads to, last changed: no guest can set that (ctime). */
+  readonly changedAt: number;
+}
+
+/** File systems keep times in steps of up to two seconds. */
+const clockStepMs = 2000;
+
+/**
+ * Whether a guest may have written a file since the user last saw it.
+ *
+ * @param exposures Of this project's machine and of all others.
+ * @param isMaskIntact Whether what an exposure covered is still the directory that it covered.
+ */
+export function isSuspect(
+  file: Pick<WatchedFile, "path" | "realPath" | "hash" | "changedAt">,
+  state: TrustState,
+  configDirectory: string,
+  exposures: readonly Exposure[],
+  isMaskIntact: (mask: Exposure["masks"][number]) => boolean,
+): boolean {
+  const seen = state.files.find(({ path }) => path === file.path);
+  if (seen?.hash === file.hash) return false;
+  // What is new in `.nixbox` was not there when the last machine ended; elsewhere nobody looked.
+  const isKnownPlace = seen !== undefined || isWithin(file.path, configDirectory);
+  return exposures.some((exposure) =>
+    [file.path, file.realPath].some((path) => covers(exposure, path, isMaskIntact)) &&
+    (!isKnownPlace || exposure.until === undefined || exposure.until > state.trustedAt) &&
+    file.changedAt >= exposure.since - clockStepMs
+  );
+}
+
+/** Whether a guest could write at a path in the time of an exposure. */
+export function covers(
+  exposure: Exposure,
+  path: string,
+  isMaskIntact: (mask: Exposure["masks"][number]) => boolean,
+): boolean {
+  return isWithin(path, exposure.source) &&
+    !exposure.masks.some((mask) => isWithin(path, mask.path) && isMaskIntact(mask));
+}
+
+/** The exposures with some more that begin now; one of the same directory is one that goes on. */
+export function withExposures(
+  known: readonly Exposure[],
+  added: readonly Pick<Exposure, "source" | "masks">[],
+  now: number,
+): readonly Exposure[] {
+  const rest = known.filter(({ source }) => !added.some((one) => one.source === source));
+  const begun = added.map(({ source, masks }) => {
+    const since = known.filter((one) => one.source === source).map((one) => one.since);
+    return { source, masks, since: Math.min(now, ...since) };
+  });
+  return [...rest, ...begun];
+}
