@@ -13,6 +13,13 @@
  * @module
  */
 export { openProject, ProjectHandle } from "./lib/lifecycle/project.ts";
+export type { RunInGuestOptions } from "./lib/lifecycle/project.ts";
+export type { GuestCommandResult } from "./lib/guest/session.ts";
+export type { MountedShare, MountOptions } from "./lib/lifecycle/mount.ts";
+export type { UnmountOptions } from "./lib/lifecycle/unmount.ts";
+export type { SshAccess } from "./lib/lifecycle/ssh_access.ts";
+export type { MountMode } from "./lib/guest/provisioning.ts";
+export type { OpenFiles } from "./lib/host/host.ts";
 export { Operation } from "./lib/lifecycle/operation.ts";
 export { NixboxError } from "./lib/host/error.ts";
 export { CommandError } from "./lib/host/process.ts";
@@ -32,7 +39,14 @@ export type {
   ProcessTable,
   UserFacts,
 } from "./lib/host/host.ts";
-export type { Config, HypervisorChoice, NetworkMode, Project } from "./lib/config/types.ts";
+export type {
+  Config,
+  EnvSource,
+  EnvValue,
+  HypervisorChoice,
+  NetworkMode,
+  Project,
+} from "./lib/config/types.ts";
 export type { Runner } from "./lib/runner/mod.ts";
 export type { RunnerScript } from "./lib/runner/script.ts";
 export type { ShellWord } from "./lib/runner/lexer.ts";

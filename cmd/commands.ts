@@ -62,6 +62,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     brief: "print the resolved config as JSON",
     load: async () => (await import("./config.ts")).command,
   },
+  plugins: {
+    brief: "list plugins and their commands",
+    load: async () => (await import("./plugins.ts")).command,
+  },
+  plugin: {
+    brief: "write a plugin of one's own",
+    load: async () => (await import("./plugin.ts")).command,
+  },
   trust: {
     brief: "look at what a machine may have changed of the config, and accept it",
     load: async () => (await import("./trust.ts")).command,

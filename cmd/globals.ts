@@ -31,11 +31,14 @@ const switches: Readonly<Record<string, "json" | "quiet" | "verbose" | "noColor"
 
 /**
  * Takes the global options out of a command line. After `--`, and after the first word that `run`
- * gets, every word belongs to the command in the guest.
+ * gets, every word belongs to the command in the guest; after a plugin's name, to the plugin.
  *
  * @throws {MissingValue} for `--project` at the end.
  */
-export function splitGlobals(words: readonly string[]): SplitCommandLine {
+export function splitGlobals(
+  words: readonly string[],
+  isCommand: (name: string) => boolean,
+): SplitCommandLine {
   const found: Record<"json" | "quiet" | "verbose" | "noColor", boolean> = {
     json: false,
     quiet: false,
@@ -47,6 +50,10 @@ export function splitGlobals(words: readonly string[]): SplitCommandLine {
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? "";
     const option = switches[word];
+    if (rest[0] !== undefined && !isCommand(rest[0])) {
+      rest.push(...words.slice(index));
+      break;
+    }
     if (word === "--" || (rest[0] === "run" && !word.startsWith("-"))) {
       // The mark keeps options of the command in the guest from being read as ours.
       rest.push("--", ...words.slice(word === "--" ? index + 1 : index));

@@ -9,7 +9,7 @@ import { processTerminal, type Terminal } from "./terminal.ts";
 export async function main(words: readonly string[]): Promise<number> {
   let split: SplitCommandLine;
   try {
-    split = splitGlobals(words);
+    split = splitGlobals(words, (name) => Object.hasOwn(commands, name));
   } catch (error) {
     if (!(error instanceof MissingValue)) throw error;
     processTerminal(true).printError(`error: ${error.message}`);
@@ -36,6 +36,11 @@ async function dispatch(
 ): Promise<number> {
   const [name] = rest;
   const isKnown = name !== undefined && Object.hasOwn(commands, name);
+  if (name !== undefined && !isKnown && !name.startsWith("-")) {
+    const { tryPlugin } = await import("./plugin_command.ts");
+    const code = await tryPlugin(terminal, globals, rest);
+    if (code !== undefined) return code;
+  }
   const app = await buildCommandLine(isKnown ? name : undefined);
   const context: CommandLineContext = {
     process: { stdout: { write: terminal.write }, stderr: { write: terminal.writeError } },

@@ -24,6 +24,9 @@ const receiveStream = `${expand}` +
   '[ ! -d "$p" ] || { echo "$p is a directory: name a file in it" >&2; exit 1; }; ' +
   'exec cat >"$p"';
 
+const writeFile = `${expand}` + 'umask 077; mkdir -p -- "$(dirname -- "$p")" || exit 1; ' +
+  't=$(mktemp -- "$p.XXXXXX") || exit 1; cat >"$t" && chmod -- "$2" "$t" && mv -fT -- "$t" "$p"';
+
 /** Ends with "KIND|SIZE|MODE|MTIME" on stdout; symlinks are followed, in the guest. */
 const describe = `${expand}` + 'exec stat -L -c "%F|%s|%a|%Y" -- "$p"';
 const sendFile = `${expand}` + 'exec head -c "$2" -- "$p"';
@@ -43,6 +46,8 @@ export const copyCommands = {
   /** Takes a tar of a directory's contents. An empty `name` puts them into `path` itself. */
   receiveTree: (path: string, name: string) => script(receiveTree, path, name),
   receiveStream: (path: string) => script(receiveStream, path),
+  /** Takes a file's text; directories on the way are made. */
+  writeFile: (path: string, mode: number) => script(writeFile, path, mode.toString(8)),
   describe: (path: string) => script(describe, path),
   sendFile: (path: string, size: number) => script(sendFile, path, `${size}`),
   sendStream: (path: string) => script(sendStream, path),

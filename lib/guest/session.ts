@@ -3,8 +3,11 @@ import { sessionArgv } from "./ssh.ts";
 
 /** How a command in the guest ended. */
 export interface GuestCommandResult {
+  /** Its exit code. */
   readonly code: number;
+  /** What it printed. */
   readonly stdout: string;
+  /** What it printed to standard error. */
   readonly stderr: string;
 }
 

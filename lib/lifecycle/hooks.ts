@@ -46,9 +46,13 @@ export async function runHooks(
   }
 }
 
-function hookEnvironment(event: HookEvent, subject: HookSubject): Record<string, string> {
+/** What hooks and plugins' commands learn; an event is a hook's only. */
+export function hookEnvironment(
+  event: HookEvent | undefined,
+  subject: HookSubject,
+): Record<string, string> {
   return {
-    NIXBOX_EVENT: event,
+    ...(event === undefined ? {} : { NIXBOX_EVENT: event }),
     NIXBOX_NAME: subject.name,
     NIXBOX_PROJECT: subject.project,
     ...(subject.address === undefined ? {} : { NIXBOX_ADDRESS: subject.address }),

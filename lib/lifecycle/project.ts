@@ -9,10 +9,24 @@ import { networkLog } from "./network_log.ts";
 import { type NetworkStatus, networkStatus } from "./network_status.ts";
 import { Operation } from "./operation.ts";
 import type { Plan } from "./plan.ts";
-import { runCommand } from "./session.ts";
+import { parseMountSpec } from "../share/mount_spec.ts";
+import type { GuestCommandResult } from "../guest/session.ts";
+import { copyFiles } from "./copy.ts";
+import { type MountedShare, type MountOptions, mountShare } from "./mount.ts";
+import { commandOutput, runCommand, writeGuestFile } from "./session.ts";
+import { type SshAccess, sshAccess } from "./ssh_access.ts";
+import { type UnmountOptions, unmountShare } from "./unmount.ts";
 import { type MachineStatus, status } from "./status.ts";
 import { loadTrustedConfig } from "./trust.ts";
 import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
+
+/** How {@linkcode ProjectHandle.run} runs a command. */
+export interface RunInGuestOptions {
+  /** Whether the guest gives it a terminal; `auto`: if this process has one. */
+  readonly tty?: boolean | "auto";
+  /** Where on the host the caller stands; the guest's directory follows from it. */
+  readonly directory?: string;
+}
 
 /** One project on this host, and what can be done with its machine. */
 export class ProjectHandle {
@@ -46,9 +60,58 @@ export class ProjectHandle {
    * Runs a command in the guest with this process's stdin, stdout and stderr; gives its exit code.
    * One word is a line of shell.
    */
-  run(argv: readonly string[], options: { readonly tty?: boolean } = {}): Promise<number> {
+  run(argv: readonly string[], options: RunInGuestOptions = {}): Promise<number> {
     const { directory, id } = this.project;
-    return runCommand(this.host, id, argv, { directory, tty: options.tty ?? false });
+    const tty = options.tty === "auto"
+      ? Deno.stdin.isTerminal() && Deno.stdout.isTerminal()
+      : options.tty ?? false;
+    return runCommand(this.host, id, argv, { directory: options.directory ?? directory, tty });
+  }
+
+  /** Runs a command in the guest and takes its output; any exit code is an answer. */
+  output(
+    argv: readonly string[],
+    options: { readonly stdin?: string } = {},
+  ): Promise<GuestCommandResult> {
+    return commandOutput(this.host, this.project.id, argv, {
+      directory: this.project.directory,
+      ...options,
+    });
+  }
+
+  /**
+   * Writes a file of the guest, whole or not at all; what it says goes by standard input only.
+   *
+   * @param path Absolute, or `~/...`; directories on the way are made.
+   */
+  writeFile(path: string, text: string, options: { readonly mode?: number } = {}): Promise<void> {
+    return writeGuestFile(this.host, this.project.id, path, text, options.mode ?? 0o644);
+  }
+
+  /** Copies as `nixbox cp` does: `vm:PATH` is the guest's. */
+  copy(sources: readonly string[], destination: string): Operation<void> {
+    const { directory, id } = this.project;
+    return new Operation((emit) =>
+      copyFiles(this.host, id, sources, destination, { directory }, emit)
+    );
+  }
+
+  /** Shares a directory with the running machine; `spec` as on the command line. */
+  mount(spec: string, options: Partial<MountOptions> = {}): Operation<MountedShare> {
+    const { directory } = this.project;
+    return new Operation((emit) =>
+      mountShare(this.host, this.project, parseMountSpec(spec), { directory, ...options }, emit)
+    );
+  }
+
+  /** Takes a share away from the running machine, by where the guest has it. */
+  unmount(target: string, options: UnmountOptions = {}): Operation<MountedShare> {
+    return new Operation((emit) => unmountShare(this.host, this.project.id, target, options, emit));
+  }
+
+  /** How any SSH client reaches the running machine. */
+  ssh(): Promise<SshAccess> {
+    return sshAccess(this.host, this.project.id);
   }
 
   /** What the running machine was refused: names and addresses, with what would allow them. */

@@ -2,7 +2,10 @@ import type { Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { remoteCommand, remoteShell } from "../guest/quote.ts";
+import { copyCommands } from "../guest/copy_commands.ts";
+import { type GuestCommandResult, runInGuest } from "../guest/session.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
+import { lastLines } from "../host/process.ts";
 import type { VmRecord } from "../state/record.ts";
 import { requireRunning } from "./machine.ts";
 
@@ -27,6 +30,34 @@ export async function runCommand(
 ): Promise<number> {
   const record = await requireRunning(host, id);
   return await converse(record, remoteCommand(argv, guestDirectory(record, options)), options.tty);
+}
+
+/** Runs a command in the guest and takes its output; any exit code is an answer. */
+export async function commandOutput(
+  host: Host,
+  id: string,
+  argv: readonly string[],
+  options: { readonly directory: string; readonly stdin?: string },
+): Promise<GuestCommandResult> {
+  const record = await requireRunning(host, id);
+  const command = remoteCommand(argv, guestDirectory(record, options));
+  const stdin = options.stdin === undefined ? {} : { stdin: options.stdin };
+  return await runInGuest(record.runtimeDirectory, command, stdin);
+}
+
+/** Writes a file of the guest, whole or not at all. */
+export async function writeGuestFile(
+  host: Host,
+  id: string,
+  path: string,
+  text: string,
+  mode: number,
+): Promise<void> {
+  const record = await requireRunning(host, id);
+  const command = copyCommands.writeFile(path, mode);
+  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, { stdin: text });
+  if (code === 0) return;
+  throw new NixboxError(`the guest could not write ${path}`, { log: lastLines(stderr, 6) });
 }
 
 /** Opens the user's login shell in the guest, on this process's terminal. */

@@ -157,9 +157,8 @@ export async function noteSeen(host: Host, project: Project, config: Config): Pr
   const state = await readTrust(host, project.id, project.directory);
   const roots = rootsOf(config);
   const files = await watchedFiles(project.configDirectory, roots);
-  const texts = files.map(({ text }) => text);
   const noted = { ...state, ...seen(files), roots, trustedAt: Date.now() };
-  await writeTrust(host, project.id, noted, texts);
+  await writeTrust(host, project.id, noted);
 }
 
 /** Notes from when on a machine can write where; before its shares are served. */
@@ -178,7 +177,14 @@ export async function noteExposure(
     })),
   );
   const exposures = withExposures(state.exposures, writable, Date.now());
-  await writeTrust(host, record.id, { ...state, exposures });
+  // What the guest will see of it: so that a change can be shown.
+  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const files = await watchedFiles(configDirectory, state.roots);
+  const exposed = files.filter(({ path, hash }) =>
+    state.files.some((one) => one.path === path && one.hash === hash) &&
+    exposures.some((exposure) => covers(exposure, path, () => true))
+  );
+  await writeTrust(host, record.id, { ...state, exposures }, exposed.map(({ content }) => content));
 }
 
 function seen(files: readonly WatchedFile[]): Pick<TrustState, "files"> {
@@ -217,10 +223,10 @@ export async function suspectFiles(
   project: Project,
 ): Promise<{ suspects: readonly SuspectFile[]; accept: () => Promise<void> }> {
   const { state, files, suspects } = await examineTrust(host, project);
-  const shown = await Promise.all(suspects.map(async ({ path, text }) => ({
+  const shown = await Promise.all(suspects.map(async ({ path, content }) => ({
     path,
     before: await seenText(host, project.id, state, path),
-    after: text,
+    after: new TextDecoder().decode(content),
   })));
   const accept = () =>
     // What was shown is what is accepted, whatever has been written meanwhile.
@@ -229,7 +235,7 @@ export async function suspectFiles(
       ...seen(files),
       trustedAt: Date.now(),
       roots: [...new Set([...state.roots, ...outsideOf(project, files)])],
-    }, files.map(({ text }) => text));
+    }, suspects.map(({ content }) => content));
   return { suspects: shown, accept };
 }
 

@@ -29,7 +29,9 @@ export async function watchedFiles(
       const file = await readWatched(path);
       if (file === undefined) continue;
       found.set(path, file);
-      if (path.endsWith(".nix")) waiting.push(...await importsOf(path, file.text));
+      if (path.endsWith(".nix")) {
+        waiting.push(...await importsOf(path, new TextDecoder().decode(file.content)));
+      }
     }
   }
   return [...found.values()].sort((a, b) => a.path < b.path ? -1 : 1);
@@ -56,16 +58,31 @@ async function importsOf(file: string, text: string): Promise<string[]> {
   return paths;
 }
 
-/** Large files are no config, and a device or pipe that a guest planted is not even opened. */
-const mostBytes = 4 << 20;
+/** Larger files are no config; a device or pipe that a guest planted is not even opened. */
+const mostBytes = 64 << 20;
+
+function tooLarge(path: string): NixboxError {
+  return new NixboxError(`${path} has more than 64 MiB`, {
+    where: path,
+    hint: "keep in .nixbox and in plugins only what belongs to them",
+  });
+}
 
 async function readWatched(path: string): Promise<WatchedFile | undefined> {
   try {
     const realPath = await Deno.realPath(path);
     const info = await Deno.stat(path);
     if (!info.isFile) return undefined;
-    const text = info.size > mostBytes ? `(${info.size} bytes)` : await Deno.readTextFile(path);
-    return { path, realPath, text, hash: await sha256(text), changedAt: await changedAt(path) };
+    if (info.size > mostBytes) throw tooLarge(path);
+    const content = await Deno.readFile(path);
+    return {
+      path,
+      realPath,
+      content,
+      mode: (info.mode ?? 0o600) & 0o777,
+      hash: await sha256(content),
+      changedAt: await changedAt(path),
+    };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -94,23 +94,26 @@ export async function readOtherTrust(
   return states;
 }
 
-/** Writes the state; `texts` are kept, so that a later change can be shown. */
+/**
+ * Writes the state. `contents` are kept, so that a later change can be shown: only of files that a
+ * guest sees anyway, since a config may have secrets in it.
+ */
 export async function writeTrust(
   host: Pick<Host, "paths">,
   id: string,
   state: TrustState,
-  texts: readonly string[] = [],
+  contents: readonly Uint8Array<ArrayBuffer>[] = [],
 ): Promise<void> {
   const directory = directoryOf(host, id);
   await Deno.mkdir(`${directory}/seen`, { recursive: true, mode: 0o700 });
-  for (const text of texts) {
-    const copy = `${directory}/seen/${await sha256(text)}`;
-    if (!await exists(copy)) await writeTextAtomically(copy, text);
+  for (const content of contents) {
+    const copy = `${directory}/seen/${await sha256(content)}`;
+    if (!await exists(copy)) await Deno.writeFile(copy, content, { mode: 0o600 });
   }
   await writeTextAtomically(`${directory}/trust.json`, `${JSON.stringify(state, null, 2)}\n`);
 }
 
-/** The text of a file as it was seen; `undefined` if it never was. */
+/** The text of a file as it was seen; `undefined` if it never was, or was hidden from every guest. */
 export async function seenText(
   host: Pick<Host, "paths">,
   id: string,
@@ -127,7 +130,9 @@ export interface WatchedFile {
   readonly path: string;
   /** Where it really is. */
   readonly realPath: string;
-  readonly text: string;
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** Permission bits. */
+  readonly mode: number;
   readonly hash: string;
   /** When its content, or what its path leads to, last changed: no guest can set that (ctime). */
   readonly changedAt: number;

@@ -1,0 +1,43 @@
+import { buildCommand, buildRouteMap } from "@stricli/core";
+import { type CommandLineContext, hostAndProject } from "./context.ts";
+
+const create = buildCommand<Record<never, never>, [string], CommandLineContext>({
+  docs: {
+    brief: "write a plugin of one's own, to be changed",
+    fullDescription:
+      `Writes a plugin that works into .nixbox/plugins/NAME: default.nix (packages, names, shares),
+scripts/ (run in the guest) and commands/ (run on this host: nixbox NAME COMMAND). Never overwrites.
+
+EXAMPLES
+  nixbox plugin new mine`,
+  },
+  parameters: {
+    positional: {
+      kind: "tuple",
+      parameters: [{ parse: String, brief: "its name", placeholder: "name" }],
+    },
+  },
+  func: async function (_flags, name) {
+    const { terminal, globals } = this;
+    const { project } = await hostAndProject(globals);
+    const { newPlugin } = await import("../lib/lifecycle/new_plugin.ts");
+    const { commands } = await import("./commands.ts");
+    const directory = await newPlugin(project, name, Object.keys(commands));
+    if (globals.json) return terminal.print(JSON.stringify({ directory }));
+    terminal.print(`wrote ${directory}`);
+    if (!globals.quiet) {
+      terminal.printError(`use it, in .nixbox/config.nix: plugins = [ ./plugins/${name} ];`);
+    }
+  },
+});
+
+export const command = buildRouteMap({
+  routes: { new: create },
+  docs: {
+    brief: "write a plugin of one's own",
+    fullDescription: `Makes plugins. \`nixbox plugins\` lists them.
+
+EXAMPLES
+  nixbox plugin new mine`,
+  },
+});

@@ -1,0 +1,47 @@
+import { buildCommand } from "@stricli/core";
+import { type CommandLineContext, hostAndProject, hostOnly } from "./context.ts";
+import { printable } from "./terminal.ts";
+
+export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
+  docs: {
+    brief: "list plugins and their commands",
+    fullDescription:
+      `Lists the plugins that come with nixbox and those that this project uses, with their commands.
+A plugin is used by naming it in .nixbox/config.nix: plugins = [ "aws" ./plugins/mine ];
+
+EXAMPLES
+  nixbox plugins
+  nixbox aws login my-profile     a plugin's command
+  nixbox plugin new mine          a plugin of one's own`,
+  },
+  parameters: {},
+  func: async function () {
+    const { terminal, globals } = this;
+    const { paint } = terminal;
+    const { listPlugins } = await import("../lib/lifecycle/plugins.ts");
+    const plugins = await listPlugins(await configIfAny());
+    if (globals.json) return terminal.print(JSON.stringify({ plugins }, null, 2));
+    for (const { name, brief, isInUse, isBuiltIn, path, commands } of plugins) {
+      const state = isInUse ? paint.green(" (in use)") : "";
+      terminal.print(`${paint.bold(printable(name))}${state}  ${printable(brief)}`);
+      if (!isBuiltIn) terminal.print(paint.dim(`  ${printable(path)}`));
+      for (const command of commands) {
+        terminal.print(printable(`  nixbox ${name} ${command.name}  ${command.brief}`));
+      }
+    }
+
+    async function configIfAny() {
+      await hostOnly();
+      try {
+        const { host, project } = await hostAndProject(globals);
+        const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
+        return await loadTrustedConfig(host, project);
+      } catch (error) {
+        const isOutside = error instanceof Error &&
+          /belongs to no nixbox project/.test(error.message);
+        if (isOutside && globals.project === undefined) return undefined;
+        throw error;
+      }
+    }
+  },
+});

@@ -1,0 +1,82 @@
+import type { Config, Project } from "../config/types.ts";
+import { assetsDirectory } from "../host/assets.ts";
+import { NixboxError } from "../host/error.ts";
+import { removeIfExists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { installHint } from "../host/tools.ts";
+import { hookEnvironment } from "./hooks.ts";
+import { machineState } from "./machine.ts";
+import { type PluginInfo, requireCommand, requireExecutable } from "./plugins.ts";
+import { readRecord } from "../state/store.ts";
+import { trustedCopy } from "./trusted_copy.ts";
+
+/**
+ * Runs a plugin's command on this host, with this process's stdin, stdout and stderr, where the
+ * caller stands. It gets what hooks get in its environment; a TypeScript command may also
+ * `import ... from "nixbox"`.
+ *
+ * @returns Its exit code.
+ * @throws {NixboxError} if there is no such command, or a machine could be writing to it.
+ */
+export async function runPluginCommand(
+  host: Host,
+  project: Project,
+  config: Config,
+  plugin: PluginInfo,
+  words: readonly string[],
+): Promise<number> {
+  const [name = "", ...args] = words;
+  const command = requireCommand(plugin, name);
+  await requireExecutable(command.file);
+  const copy = await trustedCopy(host, project, plugin.path);
+  try {
+    const file = `${copy ?? plugin.path}${command.file.slice(plugin.path.length)}`;
+    const [program = "", ...rest] = await commandArgv(host, file, args);
+    const child = new Deno.Command(program, {
+      args: rest,
+      env: {
+        ...await environment(host, project, config),
+        NIXBOX_PLUGIN: copy ?? plugin.path,
+      },
+      stdin: "inherit",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    return (await child.status).code;
+  } finally {
+    if (copy !== undefined) await removeIfExists(copy);
+  }
+}
+
+/** A module is run by the deno that runs nixbox, or by the one on PATH. */
+async function commandArgv(
+  host: Host,
+  file: string,
+  args: readonly string[],
+): Promise<readonly string[]> {
+  if (!file.endsWith(".ts")) return [file, ...args];
+  const own = Deno.execPath();
+  const deno = /\/deno[^/]*$/.test(own) ? own : await host.which("deno");
+  if (deno === undefined) {
+    throw new NixboxError(`${file} needs deno, which is not installed`, {
+      hint: await installHint(["deno"]),
+    });
+  }
+  const settings = `--config=${await assetsDirectory()}/deno.json`;
+  const options = ["--quiet", "--no-prompt", "--no-lock", "--allow-all", settings];
+  return [deno, "run", ...options, file, ...args];
+}
+
+async function environment(
+  host: Host,
+  project: Project,
+  config: Config,
+): Promise<Record<string, string>> {
+  const subject = { name: config.name, project: project.directory };
+  const record = await readRecord(host, project.id);
+  if (record === undefined || await machineState(host, record) !== "running") {
+    return hookEnvironment(undefined, subject);
+  }
+  const { network, runtimeDirectory } = record;
+  return hookEnvironment(undefined, { ...subject, address: network.address, runtimeDirectory });
+}

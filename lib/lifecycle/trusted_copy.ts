@@ -1,0 +1,42 @@
+import type { Project } from "../config/types.ts";
+import { NixboxError } from "../host/error.ts";
+import { ensurePrivateDirectory } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { covers, readOtherTrust, readTrust } from "../state/trust.ts";
+import { watchedFiles } from "./watched_files.ts";
+
+/**
+ * What is run of a directory that a running machine can write to: a copy, each file of which is as
+ * the user has seen it. The caller removes it.
+ *
+ * @returns `undefined` where no machine can write: the directory itself may be run.
+ * @throws {NixboxError} if a file has changed.
+ */
+export async function trustedCopy(
+  host: Host,
+  project: Project,
+  directory: string,
+): Promise<string | undefined> {
+  const state = await readTrust(host, project.id, project.directory);
+  const others = (await readOtherTrust(host, project.id)).flatMap(({ exposures }) => exposures);
+  const open = [...state.exposures, ...others].filter(({ until }) => until === undefined);
+  const real = await Deno.realPath(directory);
+  if (!open.some((exposure) => covers(exposure, real, () => true))) return undefined;
+  const { runtime } = host.paths;
+  await ensurePrivateDirectory(runtime, host.user.uid);
+  const copy = await Deno.makeTempDir({ dir: runtime, prefix: "plugin-" });
+  for (const file of await watchedFiles(directory, [])) {
+    if (!file.path.startsWith(`${directory}/`)) continue;
+    if (!state.files.some(({ path, hash }) => path === file.path && hash === file.hash)) {
+      await Deno.remove(copy, { recursive: true });
+      throw new NixboxError(`${file.path} may have been written by a machine`, {
+        where: "trust",
+        hint: "see what changed, and accept it: `nixbox trust`",
+      });
+    }
+    const to = `${copy}${file.path.slice(directory.length)}`;
+    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    await Deno.writeFile(to, file.content, { mode: file.mode });
+  }
+  return copy;
+}

@@ -1,0 +1,5 @@
+// starts codex in the machine, in the directory that maps to this one; takes its own options
+import { openProject } from "nixbox";
+
+const project = await openProject(Deno.env.get("NIXBOX_PROJECT") ?? ".");
+Deno.exit(await project.run(["codex", ...Deno.args], { directory: Deno.cwd(), tty: "auto" }));

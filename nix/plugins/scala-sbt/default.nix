@@ -1,0 +1,41 @@
+# Scala: sbt, scala, scala-cli, with this host's caches and the names of the usual repositories.
+#
+# The caches are overlays: the guest adds to what it sees in its own memory. Written to for real, a
+# poisoned jar or a plugin in ~/.sbt would run on this host at the next sbt.
+{ home, ... }:
+let
+  overlay = directory: {
+    source = "~/${directory}";
+    target = "~/${directory}";
+    overlay = true;
+  };
+in
+{
+  nix.packages = [
+    "jdk"
+    "sbt"
+    "scala"
+    "scala-cli"
+  ];
+  network.domains = [
+    "repo1.maven.org"
+    "repo.maven.apache.org"
+    "sonatype.org"
+    "sonatype.com"
+    "scala-sbt.org"
+    "scala-lang.org"
+    "typesafe.com"
+    "lightbend.com"
+    "jitpack.io"
+    "github.com"
+    "githubusercontent.com"
+  ];
+  mounts = map overlay (
+    builtins.filter (directory: builtins.pathExists "${home}/${directory}") [
+      ".cache/coursier"
+      ".ivy2"
+      ".sbt"
+    ]
+  );
+  scripts = [ ./scripts/credentials.sh ];
+}
