@@ -2,6 +2,8 @@ import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
 import { pipe } from "../host/pipe.ts";
 import { tellStep } from "../host/progress.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
+import { writableSources } from "../share/masks.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
 import {
   absolutePath,
@@ -15,6 +17,7 @@ import {
 
 /** Copies a file, a symlink or a directory of the host into the guest. */
 export async function copyIn(work: CopyWork, source: string, target: string): Promise<void> {
+  await requireNoWayOut(parentOf(absolutePath(source, work)), writableSources(work.record.shares));
   const path = await realEnd(absolutePath(source, work), source);
   const info = await describe(path, source);
   // "." and "a/" name what is in a directory as much as the directory.

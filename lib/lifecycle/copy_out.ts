@@ -3,6 +3,8 @@ import { exists, fileError } from "../host/files.ts";
 import { pipe, type PipedProgram } from "../host/pipe.ts";
 import { lastLines } from "../host/process.ts";
 import { tellStep } from "../host/progress.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
+import { writableSources } from "../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../guest/copy_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import { tarHeader, tarTrailer } from "../share/tar_entry.ts";
@@ -80,6 +82,7 @@ interface Place {
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
   const path = absolutePath(target, work);
+  await requireNoWayOut(path, writableSources(work.record.shares));
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {

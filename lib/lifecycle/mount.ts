@@ -4,6 +4,8 @@ import { fileError } from "../host/files.ts";
 import { guestPath } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
+import { writableSources } from "../share/masks.ts";
 import type { MountSpec } from "../share/mount_spec.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import { lockProject } from "../state/store.ts";
@@ -53,14 +55,16 @@ export async function mountShare(
   emit: Emit,
 ): Promise<MountedShare> {
   const signal = options.signal ?? new AbortController().signal;
-  const source = await realDirectory(host, spec.source, options.directory);
+  const { shares } = await requireRunning(host, project.id);
+  const path = absoluteSource(host, spec.source, options.directory);
+  await requireNoWayOut(path, writableSources(shares));
+  const source = await realDirectory(path, spec.source);
   const hidden = await privateDirectories(host, project);
   const masks = requireMasks(source, hidden);
   const via = options.via ?? "virtiofs";
   if (via === "sshfs" && spec.overlay) {
     throw new NixboxError("an overlay needs virtiofs", { where: "--via", exitCode: 2 });
   }
-  await requireRunning(host, project.id);
   const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
   try {
     const record = await requireRunning(host, project.id);
@@ -77,13 +81,13 @@ export async function mountShare(
   }
 }
 
+function absoluteSource(host: Host, source: string, directory: string): string {
+  if (source === "~" || source.startsWith("~/")) return `${host.user.home}${source.slice(1)}`;
+  return source.startsWith("/") ? source : `${directory}/${source}`;
+}
+
 /** @throws {NixboxError} if there is no such directory. */
-async function realDirectory(host: Host, source: string, directory: string): Promise<string> {
-  const expanded = source === "~" || source.startsWith("~/")
-    ? `${host.user.home}${source.slice(1)}`
-    : source.startsWith("/")
-    ? source
-    : `${directory}/${source}`;
+async function realDirectory(expanded: string, source: string): Promise<string> {
   let real: string;
   let info: Deno.FileInfo;
   try {

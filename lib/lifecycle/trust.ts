@@ -2,6 +2,7 @@ import type { Config, Project } from "../config/types.ts";
 import { loadConfig, pluginFiles } from "../config/evaluate.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import {
   covers,
@@ -39,7 +40,7 @@ export async function loadTrustedConfig(host: Host, project: Project): Promise<C
   if (exposures.length === 0) return config;
   const more = await examineTrust(host, project, rootsOf(config));
   if (more.suspects.length > 0) throw notTrusted(more.suspects);
-  await requireNoWayOut(config, exposures);
+  await requireNoLinks(config, exposures);
   return config;
 }
 
@@ -130,26 +131,19 @@ function notTrusted(suspects: readonly WatchedFile[]): NixboxError {
 }
 
 /**
- * Scripts and secrets are only read here, so a guest may change them; but a link in their place must
- * not lead out of what the guest can write to: the guest gets what is read.
+ * Shares, scripts and secrets are handed to the guest, so it may change them; but a link in their
+ * place must not lead to what it cannot see anyway.
  */
-async function requireNoWayOut(config: Config, exposures: readonly Exposure[]): Promise<void> {
-  const intact = await intactMasks(exposures);
+async function requireNoLinks(config: Config, exposures: readonly Exposure[]): Promise<void> {
+  const roots = exposures.map(({ source }) => source);
   const files = [
+    ...config.mounts.map(({ source }) => source),
     ...config.scripts.map(({ path }) => path),
     ...Object.values(config.env).flatMap((value) =>
       typeof value === "object" && "file" in value ? [value.file] : []
     ),
   ];
-  for (const path of files) {
-    const real = await Deno.realPath(path).catch(() => path);
-    const exposure = exposures.find((one) => covers(one, path, (mask) => intact.has(mask)));
-    if (exposure === undefined || covers(exposure, real, (mask) => intact.has(mask))) continue;
-    throw new NixboxError(`${path} leads to ${real}, and a machine could have made that link`, {
-      where: "trust",
-      hint: "name the file itself in the config",
-    });
-  }
+  for (const path of files) await requireNoWayOut(path, roots);
 }
 
 /** Notes that the user has seen what a config comes to, while no machine of the project can write. */

@@ -136,11 +136,14 @@ async function prepareUp(host: Host, project: Project, config: Config): Promise<
   await requireTools(host);
   await requireNetwork(host, config.network);
   for (const [index, mount] of config.mounts.entries()) {
-    if (await exists(mount.source)) continue;
-    throw new NixboxError(`there is no directory ${mount.source} to share`, {
-      where: `mounts[${index}].source`,
-      hint: "make it, or mend the path",
-    });
+    if (await isDirectory(mount.source)) continue;
+    const isThere = await exists(mount.source);
+    throw new NixboxError(
+      isThere
+        ? `${mount.source} is no directory, and only directories can be shared`
+        : `there is no directory ${mount.source} to share`,
+      { where: `mounts[${index}].source`, hint: "make it, or mend the path" },
+    );
   }
   await ensureKeys(host, project.configDirectory, config.name);
 }
@@ -221,6 +224,10 @@ async function planInput(
     starter,
     now: Date.now(),
   };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((info) => info.isDirectory, () => false);
 }
 
 async function realPathIfExists(path: string): Promise<string> {

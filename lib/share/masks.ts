@@ -21,3 +21,10 @@ export function masksFor(
     inside.indexOf(directory) === index
   );
 }
+
+/** Where on the host a machine can write. */
+export function writableSources(
+  shares: readonly { readonly source: string; readonly readonly: boolean }[],
+): readonly string[] {
+  return shares.filter(({ readonly }) => !readonly).map(({ source }) => source);
+}

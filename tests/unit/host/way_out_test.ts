@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { requireNoWayOut } from "../../../lib/host/way_out.ts";
+
+const root = await Deno.realPath(await Deno.makeTempDir());
+const share = `${root}/share`;
+await Deno.mkdir(`${share}/sub/deep`, { recursive: true });
+await Deno.mkdir(`${root}/secret/deep`, { recursive: true });
+await Deno.symlink("../secret", `${share}/out`);
+await Deno.symlink(`${root}/secret`, `${share}/sub/absolute`);
+await Deno.symlink("sub", `${share}/inside`);
+await Deno.symlink("loop", `${share}/loop`);
+await Deno.symlink("../secret/nothing", `${share}/dangling`);
+await Deno.symlink("share", `${root}/mine`);
+await Deno.symlink("../secret", `${root}/secret/own`);
+
+const out = [
+  "out",
+  "out/deep",
+  "sub/absolute",
+  "sub/absolute/deep",
+  "inside/absolute/new",
+  "out/.",
+];
+for (const path of out) {
+  Deno.test(`a guest's link that leads out is refused: ${path}`, async () => {
+    const says = /is a symlink that leads to .*\/secret/;
+    await assert.rejects(requireNoWayOut(`${share}/${path}`, [share]), says);
+    await assert.rejects(requireNoWayOut(`${root}/mine/${path}`, [share]), says);
+  });
+}
+
+const fine = ["", "sub", "inside/deep", "new", "sub/new/x", "loop", "dangling", "out/../share/sub"];
+for (const path of fine) {
+  Deno.test(`a path that stays is none: share/${path}`, async () => {
+    await requireNoWayOut(`${share}/${path}`, [share]);
+  });
+}
+
+Deno.test("links of the user's own, and where no guest can write, are none of its business", async () => {
+  await requireNoWayOut(`${root}/secret/own/deep`, [share]);
+  await requireNoWayOut(`${root}/mine/sub`, [share]);
+  await requireNoWayOut(`${share}/out`, []);
+});
