@@ -12,18 +12,27 @@ export function mountCommand(tag: string, target: string, mode: MountMode): stri
   return asRoot(["mount", tag, target, mode]);
 }
 
-/** Unmounts what is at a path of the guest; exits with {@linkcode busyCode} if it is in use. */
-export function unmountCommand(target: string, options: { readonly force: boolean }): string {
-  return asRoot(["unmount", target, ...(options.force ? ["--force"] : [])]);
+/** Unmounts a share, if it is there; exits with {@linkcode busyCode} if it is in use. */
+export function unmountCommand(
+  tag: string,
+  target: string,
+  options: { readonly force: boolean },
+): string {
+  return asRoot(["unmount", tag, target, ...(options.force ? ["--force"] : [])]);
 }
 
 /**
  * Mounts what an SFTP server on this command's stdin and stdout serves (sshfs(1), "passive"), and
  * ends when it is unmounted or the server goes. Files look like the guest user's.
  */
-export function sshfsCommand(directory: string, target: string, readonly: boolean): string {
+export function sshfsCommand(
+  tag: string,
+  directory: string,
+  target: string,
+  readonly: boolean,
+): string {
   const options = [
-    ...["passive", "allow_other", "default_permissions", "uid=1000", "gid=100"],
+    ...[`fsname=${tag}`, "passive", "allow_other", "default_permissions", "uid=1000", "gid=100"],
     ...["nosuid", "nodev", ...(readonly ? ["ro"] : [])],
   ];
   const words = ["sshfs", "-f", "-o", options.join(","), `:${directory}`, target];

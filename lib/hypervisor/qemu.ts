@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { NixboxError } from "../host/error.ts";
+import { waitFor } from "../host/wait.ts";
 import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
 import { connectSocket } from "./connect.ts";
 import { Qmp, QmpError } from "./qmp.ts";
@@ -115,14 +116,29 @@ class QemuHotPlug implements HotPlug {
     const bus = await this.#freePort();
     const chardev = `chardev-${share.id}`;
     const addr = { type: "unix", data: { path: share.socket } };
-    await this.qmp.execute("chardev-add", {
-      id: chardev,
-      backend: { type: "socket", data: { addr, server: false } },
-    });
+    await this.#connect(chardev, addr);
     await this.#addDevice(
       { driver: "vhost-user-fs-pci", id: share.id, bus, chardev, tag: share.tag },
       () => this.qmp.execute("chardev-remove", { id: chardev }),
     );
+  }
+
+  /** A server's socket is there a moment before it listens; connecting to try would use it up. */
+  async #connect(id: string, addr: unknown): Promise<void> {
+    const backend = { type: "socket", data: { addr, server: false } };
+    let last: unknown;
+    const isOpen = await waitFor(async () => {
+      try {
+        await this.qmp.execute("chardev-add", { id, backend });
+        return true;
+      } catch (error) {
+        const isEarly = error instanceof QmpError && /refused/i.test(error.description);
+        if (!isEarly) throw error;
+        last = error;
+        return undefined;
+      }
+    }, { timeoutMs: 1000, firstDelayMs: 5 });
+    if (isOpen === undefined) throw last;
   }
 
   async removeDevice(id: string, options: { readonly timeoutMs?: number } = {}): Promise<void> {

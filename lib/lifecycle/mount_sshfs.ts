@@ -35,7 +35,12 @@ export class SshfsMounting extends Mounting {
       sftpServerArgs(share.readonly),
       { root: share.socket, source: share.source, masks: share.masks, readonly: share.readonly },
     );
-    const command = sshfsCommand(confinedDirectory, share.target, share.readonly);
+    const command = sshfsCommand(
+      share.tag,
+      confinedDirectory,
+      share.target,
+      share.readonly,
+    );
     const client = sessionArgv(record.runtimeDirectory, command, { tty: false });
     const bash = await this.host.which("bash") ?? "bash";
     return joinedArgv(bash, `${share.socket}.fifo`, server, client);
@@ -59,7 +64,8 @@ export class SshfsMounting extends Mounting {
 
   async #unmount(): Promise<void> {
     const never = new AbortController().signal;
-    await this.inGuest(unmountCommand(this.share.target, { force: true }), never).catch(() => {});
+    const { tag, target } = this.share;
+    await this.inGuest(unmountCommand(tag, target, { force: true }), never).catch(() => {});
   }
 }
 

@@ -10,18 +10,42 @@ import type { Step } from "./steps.ts";
 /** A share that comes as a device: virtiofsd, the hypervisor's hot-plug, the guest's mount. */
 export class VirtiofsMounting extends Mounting {
   async steps(): Promise<readonly Step[]> {
-    const { isolation } = await chooseIsolation(this.host);
-    const virtiofsd = await this.host.which("virtiofsd") ?? "virtiofsd";
-    const { raise: raiseOpenFiles } = await this.host.openFiles();
+    const [{ isolation }, virtiofsd = "virtiofsd", { raise: raiseOpenFiles }] = await Promise.all([
+      chooseIsolation(this.host),
+      this.host.which("virtiofsd"),
+      this.host.openFiles(),
+    ]);
     const facts = { isolation, tools: { virtiofsd }, raiseOpenFiles };
     const argv = shareArgv(this.host, this.share, facts);
     return [
       this.recordStep,
-      // Its undo is the record's, which ends what the share's server is.
-      { name: "start virtiofsd", run: () => this.#serve(argv), undo: async () => {} },
-      { name: "plug in the share", run: () => this.#plug(), undo: () => this.#unplug() },
-      { name: "mount it in the guest", run: () => this.#mount(), undo: () => this.#unmount() },
+      { name: "share the directory", run: () => this.#share(argv), undo: () => this.#unshare() },
     ];
+  }
+
+  /** The guest waits for its device, so that its part takes no time of its own. */
+  async #share(argv: readonly string[]): Promise<void> {
+    const { tag, target } = this.share;
+    const failed = new AbortController();
+    const signal = AbortSignal.any([this.signal, failed.signal]);
+    const mounting = this.inGuest(mountCommand(tag, target, mountModeOf(this.share)), signal);
+    mounting.catch(() => {});
+    try {
+      await this.#serve(argv);
+      await this.#plug();
+      await mounting;
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  }
+
+  /** Whatever of it there is. The server ends with the record. */
+  async #unshare(): Promise<void> {
+    const never = new AbortController().signal;
+    const { tag, target } = this.share;
+    await this.inGuest(unmountCommand(tag, target, { force: true }), never).catch(() => {});
+    await this.#unplug();
   }
 
   async #serve(argv: readonly string[]): Promise<void> {
@@ -51,16 +75,6 @@ export class VirtiofsMounting extends Mounting {
     } finally {
       guest.close();
     }
-  }
-
-  async #mount(): Promise<void> {
-    const { tag, target } = this.share;
-    await this.inGuest(mountCommand(tag, target, mountModeOf(this.share)));
-  }
-
-  async #unmount(): Promise<void> {
-    const never = new AbortController().signal;
-    await this.inGuest(unmountCommand(this.share.target, { force: true }), never).catch(() => {});
   }
 }
 

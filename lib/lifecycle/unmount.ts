@@ -70,7 +70,7 @@ function findShare(record: VmRecord, target: string): TargetedShare {
 async function unmountInGuest(record: VmRecord, share: TargetedShare, force: boolean) {
   const { code, stdout, stderr } = await runInGuest(
     record.runtimeDirectory,
-    unmountCommand(share.target, { force }),
+    unmountCommand(share.tag, share.target, { force }),
     { timeoutMs: 30_000 },
   );
   if (code === 0) return;
@@ -89,7 +89,7 @@ async function unmountInGuest(record: VmRecord, share: TargetedShare, force: boo
 function describeUser(line: string): string {
   const [first = "", ...rest] = line.split(" ");
   return first === "mount"
-    ? `mounted below: ${rest.join(" ")}`
+    ? `something else is mounted at ${rest.join(" ")}`
     : `${rest.join(" ")} (pid ${first})`;
 }
 

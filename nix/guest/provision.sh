@@ -6,7 +6,8 @@
 #   provision.sh                            apply the disk
 #   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay
 #   provision.sh directory TARGET           make the directory for a share that sshfs mounts
-#   provision.sh unmount TARGET [--force]   unmount it; ends with 16 if it is in use, and says by what
+#   provision.sh unmount TAG TARGET [--force]
+#       unmount it, if it is there; ends with 16 if it is in use, and says by what
 #
 # The disk is ext4, read-only, found by the serial "nixbox". What it carries:
 #   user                   the login name, one line
@@ -132,7 +133,7 @@ mount_overlay() {
   chown --reference="$layers/lower" "$layers/upper"
   chmod --reference="$layers/lower" "$layers/upper"
   local options="lowerdir=$layers/lower,upperdir=$layers/upper,workdir=$layers/work"
-  mount -t overlay -o "$options,nosuid,nodev" nixbox "$target" && return
+  mount -t overlay -o "$options,nosuid,nodev" "$tag" "$target" && return
   umount "$layers/lower"
   return 1
 }
@@ -142,14 +143,6 @@ drop_layers() {
   local layers=$1
   umount ${2:+-l} "$layers/lower" 2>/dev/null
   mountpoint -q "$layers/lower" || rm -rf "$layers"
-}
-
-layers_of() {
-  local option
-  option=$(findmnt -n -o FS-OPTIONS --mountpoint "$1" | tr , '\n' | sed -n 's/^lowerdir=//p')
-  case $option in
-    "$runtime"/overlay/*/lower) printf '%s\n' "${option%/lower}" ;;
-  esac
 }
 
 # Who keeps a mount busy: "PID NAME" a line.
@@ -163,17 +156,26 @@ users_of() {
   findmnt -rn -o TARGET -R --mountpoint "$1" | tail -n +2 | sed 's/^/mount /'
 }
 
+# What is mounted at a path, the topmost last: a share's source is its tag.
+sources_at() {
+  findmnt -rn -o SOURCE --mountpoint "$1"
+}
+
+# Leaves alone what the guest itself has mounted there.
 unmount_share() {
-  local target=$1 force=${2:-} layers
-  mountpoint -q -- "$target" || return 0
-  layers=$(layers_of "$target")
+  local tag=$1 target=$2 force=${3:-}
+  sources_at "$target" | grep -qxF -- "$tag" || return 0
+  if [ "$(sources_at "$target" | tail -n 1)" != "$tag" ]; then
+    printf 'mount %s\n' "$target"
+    return 16
+  fi
   if [ "$force" = --force ]; then
     umount -l -- "$target" || return 1
   elif ! umount -- "$target" 2>/dev/null; then
     users_of "$target"
     return 16
   fi
-  [ -z "$layers" ] || drop_layers "$layers" "$force"
+  [ ! -d "$runtime/overlay/$tag" ] || drop_layers "$runtime/overlay/$tag" "$force"
 }
 
 apply_mounts() {

@@ -66,10 +66,10 @@ async function inLab(name: string): Promise<number> {
   return await enterLab([...deno, `/src/tests/bench/${name}.ts`]);
 }
 
-/** `deno task bench [start] [machine] [network]`; all of them without a word. */
+/** `deno task bench [start] [machine] [network] [share]`; all of them without a word. */
 const wanted = Deno.args.filter((word) => word !== "--");
 const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name);
 if (isWanted("start")) await startUp();
 let code = 0;
-for (const name of ["machine", "network"]) if (isWanted(name)) code ||= await inLab(name);
+for (const name of ["machine", "network", "share"]) if (isWanted(name)) code ||= await inLab(name);
 Deno.exit(code);

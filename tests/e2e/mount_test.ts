@@ -147,6 +147,17 @@ Deno.test("shares come and go while a machine runs", async (t) => {
     });
   }
 
+  await t.step("what the guest has mounted itself is left alone", async () => {
+    assert.equal(await inGuest("mountpoint -q /tmp && echo still"), "still");
+    await mustMount(`${parent}/busy:/mnt/below`);
+    await inGuest("sudo mount -t tmpfs none /mnt/below");
+    const { code, stderr } = await project.call(["unmount", "/mnt/below"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /something else is mounted at \/mnt\/below/);
+    await inGuest("sudo umount /mnt/below; sudo umount /mnt/below");
+    await mustUnmount("/mnt/below");
+  });
+
   await t.step("a mount that fails half-way leaves nothing", async () => {
     const before = await traces();
     // The guest's root can make its own mount fail; the device is there by then.

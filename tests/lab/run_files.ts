@@ -16,6 +16,7 @@ const initrdScripts = {
   "init.sh": "guest/init.sh",
   "provision.sh": "../../nix/guest/provision.sh",
   "attack.py": "guest/attack.py",
+  "files.py": "guest/files.py",
 } as const;
 
 /**

@@ -1,0 +1,162 @@
+/**
+ * The figures of shares, in the lab: mount and unmount in a running machine, and what virtiofsd's
+ * settings make of many small files. The settings are measured in turn, in one guest.
+ */
+import { openProject } from "../../mod.ts";
+import { spawnDetached } from "../../lib/host/detached.ts";
+import { endProcess } from "../../lib/host/end_process.ts";
+import { exists } from "../../lib/host/files.ts";
+import { run } from "../../lib/host/process.ts";
+import { waitFor } from "../../lib/host/wait.ts";
+import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
+import { guestGid, guestUid, virtiofsdArgv } from "../../lib/share/virtiofsd.ts";
+import { listRecords } from "../../lib/state/store.ts";
+import { median, row } from "./figures.ts";
+
+const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
+await Deno.chmod(directory, 0o755);
+await Deno.mkdir(`${directory}/.nixbox`);
+const config = '{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; }; }';
+await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
+const project = await openProject(directory);
+await project.up({ runner: "/lab/runner" });
+const { host } = project;
+const { records: [record] } = await listRecords(host);
+if (record === undefined) throw new Error("the machine has no record");
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}
+
+async function mountAndUnmount(): Promise<boolean> {
+  const source = `${directory}/source`;
+  await Deno.mkdir(source);
+  const mounts: Record<string, number[]> = { virtiofs: [], sshfs: [] };
+  const unmounts: Record<string, number[]> = { virtiofs: [], sshfs: [] };
+  for (let round = 0; round < 10; round++) {
+    for (const via of ["virtiofs", "sshfs"]) {
+      const cwd = { cwd: directory };
+      const mount = ["nixbox", "mount", `${source}:/mnt/bench`, "--via", via];
+      mounts[via]?.push(await timed(() => run(mount, cwd)));
+      unmounts[via]?.push(await timed(() => run(["nixbox", "unmount", "/mnt/bench"], cwd)));
+    }
+  }
+  console.log("shares of a running machine, 10 rounds in turn, the whole command:");
+  for (const via of ["virtiofs", "sshfs"]) {
+    console.log(
+      row(`mount, ${via}`, mounts[via] ?? [], via === "virtiofs" ? "to be under 400" : ""),
+    );
+    console.log(row(`unmount, ${via}`, unmounts[via] ?? [], "to be under 1500"));
+  }
+  return median(mounts["virtiofs"] ?? []) < 400 && median(unmounts["virtiofs"] ?? []) < 1500;
+}
+
+/** The arguments that are tried; the first is nixbox's own. */
+const settings: Readonly<Record<string, readonly string[]>> = {
+  "as nixbox starts it": [],
+  "--cache=never": ["--cache=never"],
+  "--cache=metadata": ["--cache=metadata"],
+  "--cache=always": ["--cache=always"],
+  "--cache=auto --writeback": ["--writeback"],
+  "--cache=always --writeback": ["--cache=always", "--writeback"],
+  "--thread-pool-size=1": ["--thread-pool-size=1"],
+  "--thread-pool-size=4": ["--thread-pool-size=4"],
+  "--thread-pool-size=16": ["--thread-pool-size=16"],
+  "--inode-file-handles=never": ["--inode-file-handles=never"],
+  "--inode-file-handles=mandatory": ["--inode-file-handles=mandatory"],
+  "--no-announce-submounts": ["--no-announce-submounts"],
+};
+
+// Prints the seconds for writing, for reading, and for both.
+const work = `
+import os, sys, time
+count = int(sys.argv[1])
+os.mkdir("/mnt/bench/many")
+os.chdir("/mnt/bench/many")
+started = time.monotonic()
+for number in range(count):
+    with open(str(number), "w") as file: file.write("x" * 200)
+written = time.monotonic()
+for number in range(count):
+    with open(str(number)) as file: file.read()
+done = time.monotonic()
+print(written - started, done - written, done - started)
+`;
+
+async function measure(more: readonly string[], files: number): Promise<number[] | string> {
+  const source = await Deno.makeTempDir({ dir: directory });
+  const share = { source, readonly: false, socket: `${directory}/s.sock`, masks: [] };
+  const { uid, gid } = host.user;
+  const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
+  const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
+  const { raise } = await host.openFiles();
+  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace"), ...more];
+  const logFile = `${directory}/log`;
+  const owner = record?.id ?? "";
+  const server = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
+  const listens = await waitFor(
+    async () => await exists(share.socket) ? true : undefined,
+    { timeoutMs: 3000 },
+  );
+  try {
+    if (!listens) return "virtiofsd does not start with it here";
+    const guest = await qemuDriver.connect(record?.apiSocket ?? "", { timeoutMs: 5000 });
+    const device = { id: "bench", tag: "bench", socket: share.socket };
+    await guest.hotPlug?.addShare(device);
+    const mount = "sudo mkdir -p /mnt/bench; " +
+      "until sudo mount -t virtiofs bench /mnt/bench 2>/dev/null; do sleep 0.05; done; sync";
+    await project.output([mount]);
+    const { stdout, stderr } = await project.output(["python3", "-c", work, `${files}`]);
+    await project.output(["sudo umount /mnt/bench"]);
+    await guest.hotPlug?.removeDevice("bench");
+    guest.close();
+    const seconds = stdout.trim().split(" ").map(Number);
+    return seconds.length === 3 ? seconds : stderr;
+  } catch {
+    return `virtiofsd: ${(await Deno.readTextFile(logFile)).trim().split("\n").at(-1)}`;
+  } finally {
+    await endProcess(host, server.identity, { graceMs: 1000 });
+    await Deno.remove(share.socket).catch(() => {});
+    await Deno.remove(source, { recursive: true });
+  }
+}
+
+async function smallFiles(): Promise<boolean> {
+  const rounds = 3;
+  const files = 1000;
+  const times = new Map<string, number[][]>();
+  const failures = new Map<string, string>();
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, more] of Object.entries(settings)) {
+      const seconds = await measure(more, files);
+      if (typeof seconds === "string") failures.set(name, seconds.trim().split("\n").at(-1) ?? "");
+      else times.set(name, [...times.get(name) ?? [], seconds]);
+    }
+  }
+  const column = (name: string, index: number) =>
+    median((times.get(name) ?? []).map((row) => row[index] ?? NaN));
+  const totals = [...times.keys()].map((name) => column(name, 2));
+  const best = Math.min(...totals);
+  console.log(`${files} files of 200 bytes, median of ${rounds} in turn: ms a file`);
+  for (const name of Object.keys(settings)) {
+    if (failures.has(name)) {
+      console.log(`  ${name.padEnd(34)} ${failures.get(name)}`);
+      continue;
+    }
+    const cells = [0, 1, 2].map((index) => column(name, index) * 1000 / files);
+    const [write = 0, read = 0, both = 0] = cells.map((cell) => Number(cell.toFixed(2)));
+    const ratio = (column(name, 2) / best).toFixed(2);
+    console.log(
+      `  ${name.padEnd(34)} write ${write}, read ${read}, both ${both}: ${ratio} x the best`,
+    );
+  }
+  return column("as nixbox starts it", 2) < 2 * best;
+}
+
+const isQuick = await mountAndUnmount();
+const isNear = await smallFiles();
+await project.down();
+await Deno.remove(directory, { recursive: true });
+Deno.exit(isQuick && isNear ? 0 : 1);
