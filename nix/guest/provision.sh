@@ -62,8 +62,8 @@ wait_for_disk() {
 # Makes a directory and what is missing above it; what lies under the home belongs to the user.
 make_directory() {
   local directory=$1
-  [ -d "$directory" ] && return
-  make_directory "$(dirname -- "$directory")" || return 1
+  [ -z "$directory" ] || [ -d "$directory" ] && return
+  make_directory "${directory%/*}" || return 1
   mkdir -m 755 -- "$directory" || return 1
   case "$directory/" in
     "$home"/*) chown -- "$user:" "$directory" ;;
@@ -189,7 +189,7 @@ apply_mounts() {
   done <"$disk/mounts"
 }
 
-# Finds the user that shares belong to. What comes later has no disk to read.
+# Finds the user that shares belong to. What comes later reads what this has found.
 find_user() {
   user=$1
   home=$(getent passwd "$user" | cut -d: -f6)
@@ -199,19 +199,20 @@ find_user() {
   return 1
 }
 
-# The topmost directory that is missing on the way to a target: all that a failed mount must take
-# away again.
+# Sets `made` to the topmost directory that is missing on the way to a target: all that a failed mount
+# must take away again.
 missing_top() {
   local path=$1 top=
   while [ ! -e "$path" ] && [ "$path" != / ]; do
     top=$path
-    path=$(dirname -- "$path")
+    path=${path%/*}
+    path=${path:-/}
   done
-  printf '%s' "$top"
+  made=$top
 }
 
 take_target() {
-  if mountpoint -q -- "$1"; then
+  if [ -e "$1" ] && mountpoint -q -- "$1"; then
     printf 'something is mounted at %s already\n' "$1" >&2
     return 1
   fi
@@ -228,11 +229,11 @@ remove_empty() {
 later() {
   local command=$1 made
   shift
-  find_user "$(cat "$runtime/user")"
+  { read -r user && read -r home; } <"$runtime/user"
   case $command in
     mount)
       take_target "$2" || return 1
-      made=$(missing_top "$2")
+      missing_top "$2"
       local patience=500
       mount_share "$@" && return
       remove_empty "$made"
@@ -259,7 +260,8 @@ main() {
     return 1
   fi
   find_user "$(cat "$disk/user")" || problem "the guest has no user $(cat "$disk/user")"
-  install -m 644 "$disk/user" "$runtime/user"
+  printf '%s\n' "$user" "$home" >"$runtime/user"
+  chmod 644 "$runtime/user"
   install -m 755 "$0" "$runtime/provision.sh"
   apply_clock
   apply_keys
