@@ -8,6 +8,8 @@ import type { Terminal } from "./terminal.ts";
 export interface CommandLineContext extends CommandContext {
   readonly terminal: Terminal;
   readonly globals: Globals;
+  /** The names of nixbox's own commands. */
+  readonly commandNames: readonly string[];
   /** Set by a command that ends with a code of its own, such as `run`. */
   exitCode: number;
   /** The application with every command: for completion, which is a command itself. */

@@ -46,6 +46,7 @@ async function dispatch(
     process: { stdout: { write: terminal.write }, stderr: { write: terminal.writeError } },
     terminal,
     globals,
+    commandNames: Object.keys(commands),
     exitCode: 0,
     wholeApplication: () => buildCommandLine(undefined),
   };

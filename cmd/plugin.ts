@@ -21,8 +21,7 @@ EXAMPLES
     const { terminal, globals } = this;
     const { project } = await hostAndProject(globals);
     const { newPlugin } = await import("../lib/lifecycle/new_plugin.ts");
-    const { commands } = await import("./commands.ts");
-    const directory = await newPlugin(project, name, Object.keys(commands));
+    const directory = await newPlugin(project, name, this.commandNames);
     if (globals.json) return terminal.print(JSON.stringify({ directory }));
     terminal.print(`wrote ${directory}`);
     if (!globals.quiet) {

@@ -5,7 +5,7 @@
 {
   # name = "my-project";                  # default: the directory's name
 
-  # plugins = [ "github" ./my-plugin.nix ];
+  # plugins = [ "claude-code" ./plugins/mine ];  # `nixbox plugins` lists them
 
   # resources = {
   #   vcpus = 4;                          # default: half of the host's
@@ -18,6 +18,7 @@
   # mounts = [                            # .nixbox is empty in the guest wherever it is shared
   #   { source = "."; target = "~/workspace"; }
   #   { source = "/usr/share/dict"; target = "/mnt/dict"; readonly = true; }
+  #   { source = "~/.m2"; target = "~/.m2"; overlay = true; }  # changes stay in the guest
   # ];
 
   # network = {
@@ -39,7 +40,9 @@
 
   # env = {                               # values stay out of the Nix store, logs and arguments
   #   EDITOR = "vim";
-  #   API_TOKEN = builtins.getEnv "API_TOKEN";
+  #   API_TOKEN = { fromEnv = "API_TOKEN"; };               # read at `up`, past Nix
+  #   NPM_TOKEN = { file = "~/.secrets/npm"; };
+  #   DB_PASSWORD = { command = [ "pass" "show" "db" ]; };
   # };
 
   # scripts = [ ./setup.sh ];             # run in the guest after boot, as its user

@@ -78,9 +78,6 @@ Deno.test("a build is made once, and again only when something that it depends o
       const lock = JSON.parse(await Deno.readTextFile(file));
       await Deno.writeTextFile(file, JSON.stringify(lock, null, 2));
     }],
-    ["the key", async () => {
-      await Deno.remove(`${directory}/.nixbox/ssh`, { recursive: true });
-    }],
   ];
   for (const [what, change] of changes) {
     await t.step(`${what} changed: there is another build`, async () => {
@@ -90,6 +87,14 @@ Deno.test("a build is made once, and again only when something that it depends o
       last = hash;
     });
   }
+});
+
+Deno.test("new keys are no reason to build again", async () => {
+  await using project = await standInProject();
+  const build = async () => JSON.parse((await project.call(["build", "--json"])).stdout).hash;
+  const before = await build();
+  assert.equal((await project.call(["setup", "--rotate"])).code, 0);
+  assert.equal(await build(), before);
 });
 
 Deno.test("no secret of env comes into the Nix store or the stage", async () => {

