@@ -7,7 +7,12 @@ import { type ConfinedProgram, parseLoadedObjects } from "../share/sftp.ts";
 
 /** A program and the libraries that it loads, as this host has them. */
 export async function confinedProgram(host: Host, path: string): Promise<ConfinedProgram> {
-  const { stdout } = await run([path], { env: { LD_TRACE_LOADED_OBJECTS: "1" }, timeoutMs: 5000 });
+  const { stdout } = await run([path], {
+    env: { LD_TRACE_LOADED_OBJECTS: "1" },
+    // A program without a loader runs, and says that it was given no arguments.
+    accept: "any",
+    timeoutMs: 5000,
+  });
   const chroot = await host.which("chroot") ?? "chroot";
   return { path, libraries: parseLoadedObjects(stdout), chroot };
 }

@@ -13,6 +13,7 @@ import type { VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts";
 import { lockProject, prepareState, readRecord } from "../state/store.ts";
 import { claimSlot } from "./claim.ts";
+import { warnOfHome } from "./home_share.ts";
 import { runHooks } from "./hooks.ts";
 import { privateDirectories } from "./private_directories.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
@@ -173,6 +174,7 @@ async function bootMachine(
     await releaseSlot(host, place, slot, project.id);
     throw error;
   }
+  for (const share of plan.record.shares) warnOfHome(host, share, emit);
   const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
   const boot = new LinuxBoot({ host, place, project, plan, config, timeoutMs, signal, emit });
   await act([...boot.steps], emit, signal, () => boot.finish());

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
-import { TestProject } from "./support/machine.ts";
+import { run } from "../../lib/host/process.ts";
+import { nixboxArgv, TestProject } from "./support/machine.ts";
 
 Deno.test("cp moves files both ways, with modes and times, and writes nowhere else", async (t) => {
   await using project = await TestProject.make();
@@ -103,6 +104,15 @@ Deno.test("cp moves files both ways, with modes and times, and writes nowhere el
     await mustCp("vm:/tmp/large", "large");
     await mustCp("large", "vm:/tmp/again");
     assert.equal(await inGuest("sha256sum </tmp/again | cmp - /tmp/sum && echo same"), "same");
+  });
+
+  await t.step("on a terminal it shows how far it has come", async () => {
+    const line = nixboxArgv("--project", "'$project'", "cp", "large", "vm:/tmp/third").join(" ");
+    const command = line.replace("$project", project.directory.replaceAll("'", "'\\''"));
+    const { code, stdout } = await run(["script", "-qec", command, "/dev/null"], { cwd: outside });
+    assert.equal(code, 0);
+    assert.match(stdout, /copy large to vm:\/tmp\/third \d+\.\d s \d+\.\d MB of 50\.0 MB/);
+    assert.match(stdout, /✓ .*copy large to vm:\/tmp\/third/);
   });
 
   const wrong: readonly (readonly [readonly string[], number, RegExp])[] = [

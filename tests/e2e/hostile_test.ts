@@ -101,6 +101,14 @@ Deno.test("whatever a guest plants in its workspace, the host reads, writes and 
     await nothingHappened();
   });
 
+  await t.step("what the user accepts, by its difference, runs again", async () => {
+    await inGuest("cd ~/workspace/tools/tool/commands; printf '#!/bin/sh\\necho other\\n' >go");
+    const shown = await project.call(["trust", "--yes"]);
+    assert.equal(shown.code, 0);
+    assert.match(shown.stdout, /^-echo went\n\+echo other$/m);
+    assert.equal((await project.call(["tool", "go"])).stdout, "other\n");
+  });
+
   await t.step("the guest plants, and sees nothing of the host", async () => {
     const { stdout } = await project.call(["shell"], { stdin: planting });
     assert.doesNotMatch(stdout, new RegExp(secret));

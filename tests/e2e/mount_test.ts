@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
-import { TestProject } from "./support/machine.ts";
+import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft, traces } from "./support/traces.ts";
 
 Deno.test("shares come and go while a machine runs", async (t) => {
@@ -170,6 +170,34 @@ Deno.test("shares come and go while a machine runs", async (t) => {
     await inGuest("sudo umount /mnt");
     await mustMount(`${parent}/busy:/mnt/new`);
     await mustUnmount("/mnt/new");
+  });
+
+  await t.step("what kill -9 during a mount leaves, unmount clears", async () => {
+    const [program = "", ...args] = nixboxArgv("mount", `${parent}/busy:/mnt/killed`);
+    const child = new Deno.Command(program, {
+      args,
+      cwd: project.directory,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      if (text.includes("✓ write the record")) child.kill("SIGKILL");
+    }
+    await child.status;
+    assert.equal((await mounts()).at(-1).state, "changing");
+    assert.match((await project.call(["status"])).stdout, /\/mnt\/killed \(half-made\)/);
+    await mustUnmount("/mnt/killed", "--force");
+    assert.equal((await mounts()).length, 1);
+    await mustMount(`${parent}/busy:/mnt/killed`);
+    assert.equal((await project.run("touch /mnt/killed/x")).code, 0);
+    await mustUnmount("/mnt/killed");
+  });
+
+  await t.step("a home directory is shared with a warning", async () => {
+    const { stderr } = await project.call(["mount", "~:/mnt/home"]);
+    assert.match(stderr, /warning: the guest can write to all of \/root/);
+    await mustUnmount("/mnt/home");
   });
 
   await t.step("more shares than a machine has places for are refused in words", async () => {

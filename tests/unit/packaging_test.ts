@@ -18,5 +18,14 @@ Deno.test("the bundle runs from any place, by a symlink too, and finds its Nix f
   assert.match((await nixbox("init")).stdout, /config\.nix/);
   const shared = await Deno.readTextFile(`${directory}/moved here/share/nixbox/flake.nix`);
   assert.match(shared, /nixosConfigurations/);
+  // What a plugin's command in TypeScript does.
+  const module = `${directory}/command.ts`;
+  await Deno.writeTextFile(
+    module,
+    'import { openProject } from "nixbox"; console.log(typeof openProject);',
+  );
+  const settings = `--config=${directory}/moved here/share/nixbox/deno.json`;
+  const argv = [Deno.execPath(), "run", "--quiet", "--no-lock", "--allow-all", settings, module];
+  assert.equal((await run(argv)).stdout, "function\n");
   await Deno.remove(directory, { recursive: true });
 });

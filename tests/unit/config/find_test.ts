@@ -109,3 +109,10 @@ Deno.test("under sudo, the config of the user who called it is accepted, nobody 
       else Deno.env.set("SUDO_UID", before);
     }
   }));
+
+Deno.test("a .nixbox that is a symlink is refused: a guest could put another in its place", () =>
+  withProject(async (_, directory) => {
+    await Deno.rename(`${directory}/.nixbox`, `${directory}/elsewhere`);
+    await Deno.symlink("elsewhere", `${directory}/.nixbox`);
+    await rejects(findProject(host, directory), /\.nixbox is a symlink/);
+  }));

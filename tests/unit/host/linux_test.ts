@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { linuxPaths, parseStat } from "../../../lib/host/linux.ts";
+import { hardLimitOf, linuxPaths, parseStat } from "../../../lib/host/linux.ts";
 import { basePaths } from "../../../lib/host/common.ts";
 
 const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };
@@ -27,4 +27,11 @@ Deno.test("a process's start time is read past names with spaces and parentheses
   assert.deepEqual(parseStat(`42 (a) b (c)) ${rest}`), { isZombie: false, startTicks: "777" });
   assert.equal(parseStat(`42 (x) ${rest.replace("S", "Z")}`)?.isZombie, true);
   assert.equal(parseStat("nonsense"), undefined);
+});
+
+Deno.test("the limit of open files is the hard one", () => {
+  const line = "Max open files            1024                 524288               files     \n";
+  assert.equal(hardLimitOf(`Limit  Soft  Hard  Units\n${line}`), 524_288);
+  assert.equal(hardLimitOf("Max open files  1024  unlimited  files\n"), Infinity);
+  assert.equal(hardLimitOf(""), 0);
 });
