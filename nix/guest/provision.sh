@@ -156,6 +156,24 @@ users_of() {
   findmnt -rn -o TARGET -R --mountpoint "$1" | tail -n +2 | sed 's/^/mount /'
 }
 
+# A mount that waits for its device holds a lock, its programs too, so that an unmount can end it and
+# be sure that nothing comes after.
+hold_lock() {
+  local file=$runtime/mounting.$1
+  exec 9>>"$file"
+  flock 9
+  printf '%s' $$ >"$file"
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rm -f '$file'" EXIT
+}
+
+end_waiting_mount() {
+  local file=$runtime/mounting.$1
+  [ -e "$file" ] || return 0
+  kill "$(cat "$file")" 2>/dev/null
+  flock "$file" rm -f "$file"
+}
+
 # What is mounted at a path, the topmost last: a share's source is its tag.
 sources_at() {
   findmnt -rn -o SOURCE --mountpoint "$1"
@@ -164,6 +182,7 @@ sources_at() {
 # Leaves alone what the guest itself has mounted there.
 unmount_share() {
   local tag=$1 target=$2 force=${3:-}
+  end_waiting_mount "$tag"
   sources_at "$target" | grep -qxF -- "$tag" || return 0
   if [ "$(sources_at "$target" | tail -n 1)" != "$tag" ]; then
     printf 'mount %s\n' "$target"
@@ -234,6 +253,7 @@ later() {
     mount)
       take_target "$2" || return 1
       missing_top "$2"
+      hold_lock "$1"
       local patience=500
       mount_share "$@" && return
       remove_empty "$made"
