@@ -32,7 +32,7 @@ export async function tryPlugin(
   if (plugin === undefined) return undefined;
   const isHelp = words.length === 0 || (words.length === 1 && /^(-h|--help)$/.test(words[0] ?? ""));
   if (isHelp) {
-    terminal.print(printable(`${plugin.name}: ${plugin.brief}`));
+    terminal.print(printable(plugin.brief));
     if (!plugin.isInUse) terminal.print(`not in use: plugins = [ "${name}" ];`);
     const rows = plugin.commands.map((
       command,

@@ -87,22 +87,22 @@ function absoluteSource(host: Host, source: string, directory: string): string {
 }
 
 /** @throws {NixboxError} if there is no such directory. */
-async function realDirectory(expanded: string, source: string): Promise<string> {
+async function realDirectory(path: string, source: string): Promise<string> {
   let real: string;
   let info: Deno.FileInfo;
   try {
-    real = await Deno.realPath(expanded);
+    real = await Deno.realPath(path);
     info = await Deno.stat(real);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      throw new NixboxError(`there is no directory ${expanded} to share`, {
+      throw new NixboxError(`there is no directory ${source} to share`, {
         hint: "make it, or mend the path",
       });
     }
-    throw fileError(`${expanded} cannot be shared`, error);
+    throw fileError(`${source} cannot be shared`, error);
   }
   if (info.isDirectory) return real;
-  throw new NixboxError(`${expanded} is no directory, and only directories can be shared`, {
+  throw new NixboxError(`${source} is no directory, and only directories can be shared`, {
     hint: `copy a file: \`nixbox cp ${source} vm:\``,
   });
 }
