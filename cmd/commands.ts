@@ -86,6 +86,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     brief: "build the machine without starting it",
     load: async () => (await import("./build.ts")).command,
   },
+  update: {
+    brief: "renew the project's flake.lock and build with it",
+    load: async () => (await import("./update.ts")).command,
+  },
   completions: {
     brief: "print a completion script for bash, zsh or fish",
     load: async () => (await import("./completions.ts")).command,

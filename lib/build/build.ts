@@ -68,13 +68,30 @@ export async function build(
   const hash = await stage(staged, input);
   const last = await findLastBuild(buildDirectory);
   if (!options.force && last?.hash === hash) return last;
-  const nix = await host.which("nix");
-  if (nix === undefined) {
-    throw new NixboxError("nix is not installed", {
-      hint: "install it, or take a runner built elsewhere: `nixbox up --runner DIR`",
-    });
-  }
   const result = `${buildDirectory}/result`;
+  await buildStaged(await requireNix(host), staged, result, options, emit);
+  const runnerDirectory = await Deno.realPath(result);
+  await keepLock(staged, project);
+  return await noteBuild(buildDirectory, { hash, runnerDirectory });
+}
+
+/** @throws {NixboxError} if there is no Nix. */
+export async function requireNix(host: Host): Promise<string> {
+  const nix = await host.which("nix");
+  if (nix !== undefined) return nix;
+  throw new NixboxError("nix is not installed", {
+    hint: "install it, or take a runner built elsewhere: `nixbox up --runner DIR`",
+  });
+}
+
+/** Builds what is staged; `result` becomes a link to it that the garbage collector respects. */
+export async function buildStaged(
+  nix: string,
+  staged: string,
+  result: string,
+  options: BuildOptions,
+  emit: Emit,
+): Promise<void> {
   await runNix(
     [
       ...[nix, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
@@ -85,11 +102,15 @@ export async function build(
     options,
     emit,
   );
-  const runnerDirectory = await Deno.realPath(result);
-  await keepLock(staged, project);
-  const text = JSON.stringify({ hash, runnerDirectory });
-  await writeTextAtomically(`${buildDirectory}/built.json`, `${text}\n`);
-  return { runnerDirectory, hash, isFresh: true };
+}
+
+/** Makes a build the project's last one. */
+export async function noteBuild(
+  buildDirectory: string,
+  built: { readonly hash: string; readonly runnerDirectory: string },
+): Promise<Built> {
+  await writeTextAtomically(`${buildDirectory}/built.json`, `${JSON.stringify(built)}\n`);
+  return { ...built, isFresh: true };
 }
 
 /** The lock belongs to the project, beside its config, to be kept in its version control. */

@@ -39,7 +39,12 @@ export async function stage(directory: string, input: StageInput): Promise<strin
     if (error instanceof NixboxError) throw error;
     throw fileError("the build could not be staged", error);
   }
-  return await hashTree(directory, await otherInputs(input.config));
+  return await hashStage(directory, input.config);
+}
+
+/** The hash of everything that decides the build of a staged directory. */
+export async function hashStage(directory: string, config: Config): Promise<string> {
+  return await hashTree(directory, await otherInputs(config));
 }
 
 async function copyOwnFiles({ assets, configDirectory }: StageInput, to: string): Promise<void> {

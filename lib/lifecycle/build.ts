@@ -3,6 +3,7 @@ import { loadTrustedConfig } from "./trust.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
+import type { StageInput } from "../build/stage.ts";
 import { build, type Built, readLastBuild } from "../build/build.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
@@ -23,13 +24,7 @@ export async function buildRunner(
   emit: Emit,
 ): Promise<Built> {
   await prepareState(host, project.id);
-  const input = {
-    assets: await assetsDirectory(),
-    configDirectory: project.configDirectory,
-    config,
-    hypervisor,
-    hostSystem: host.nixSystem,
-  };
+  const input = await stageInput(host, project, config, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
   return await tellStep(
@@ -39,12 +34,27 @@ export async function buildRunner(
   );
 }
 
+export async function stageInput(
+  host: Host,
+  project: Project,
+  config: Config,
+  hypervisor: HypervisorName,
+): Promise<StageInput> {
+  return {
+    assets: await assetsDirectory(),
+    configDirectory: project.configDirectory,
+    config,
+    hypervisor,
+    hostSystem: host.nixSystem,
+  };
+}
+
 /** The last build, whatever the config says now. @throws {NixboxError} if there is none. */
 export async function lastBuild(host: Host, project: Project): Promise<Built> {
   return await readLastBuild(buildDirectory(host, project));
 }
 
-function buildDirectory(host: Host, project: Project): string {
+export function buildDirectory(host: Host, project: Project): string {
   return `${statePaths(host, project.id).directory}/build`;
 }
 

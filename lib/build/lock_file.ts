@@ -1,0 +1,61 @@
+import * as z from "zod/mini";
+import { parseJson } from "../host/json.ts";
+
+/** What of a flake.lock (version 7, the Nix manual's "Lock files") says where an input is. */
+const lockSchema = z.object({
+  nodes: z.record(
+    z.string(),
+    z.object({
+      inputs: z.optional(z.record(z.string(), z.union([z.string(), z.array(z.string())]))),
+      locked: z.optional(z.object({
+        rev: z.optional(z.string()),
+        narHash: z.optional(z.string()),
+        lastModified: z.optional(z.number()),
+      })),
+    }),
+  ),
+  root: z.string(),
+});
+
+/** One version of a flake input. */
+export interface LockedInput {
+  /** Its revision, or the hash of its files where it has none. */
+  readonly version: string;
+  /** Of its last change: YYYY-MM-DD; empty where the lock does not say. */
+  readonly date: string;
+}
+
+/** How one input has changed. */
+export interface InputChange {
+  readonly input: string;
+  /** `undefined` for one that is new. */
+  readonly from: LockedInput | undefined;
+  readonly to: LockedInput;
+}
+
+/** The flake's own inputs, by name; `undefined` if the text is no lock file. */
+export function lockedInputs(text: string): ReadonlyMap<string, LockedInput> | undefined {
+  const parsed = lockSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  const { nodes, root } = parsed.data;
+  const inputs = new Map<string, LockedInput>();
+  for (const [name, target] of Object.entries(nodes[root]?.inputs ?? {})) {
+    const locked = typeof target === "string" ? nodes[target]?.locked : undefined;
+    if (locked === undefined) continue;
+    const { rev, narHash, lastModified } = locked;
+    const date = lastModified === undefined
+      ? ""
+      : new Date(lastModified * 1000).toISOString().slice(0, 10);
+    inputs.set(name, { version: rev ?? narHash ?? "", date });
+  }
+  return inputs;
+}
+
+/** What is another in the new lock. */
+export function lockChanges(before: string, after: string): readonly InputChange[] {
+  const old = lockedInputs(before);
+  return [...lockedInputs(after) ?? []].flatMap(([input, to]) => {
+    const from = old?.get(input);
+    return from?.version === to.version ? [] : [{ input, from, to }];
+  });
+}

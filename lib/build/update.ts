@@ -1,0 +1,103 @@
+import type { Project } from "../config/types.ts";
+import { NixboxError } from "../host/error.ts";
+import { removeIfExists, writeTextAtomically } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { nixMessage } from "../host/nix_message.ts";
+import type { Emit } from "../host/progress.ts";
+import { CommandError, run } from "../host/process.ts";
+import { type BuildOptions, buildStaged, type Built, noteBuild, requireNix } from "./build.ts";
+import { type InputChange, lockChanges, lockedInputs } from "./lock_file.ts";
+import { hashStage, stage, type StageInput } from "./stage.ts";
+
+/** What an update came to. */
+export interface Updated {
+  /** What is another now; empty if everything was new already. */
+  readonly changes: readonly InputChange[];
+  /** The build with the new lock; absent if nothing changed. */
+  readonly built?: Built;
+}
+
+/**
+ * Renews the project's flake.lock and builds with it. The old lock and the old build stay what they
+ * are until the new build is there.
+ *
+ * @param inputs Names of the flake's inputs; all of them if empty.
+ * @throws {NixboxError} if an input is unknown, cannot be fetched, or the build fails.
+ */
+export async function updateLock(
+  host: Host,
+  project: Project,
+  buildDirectory: string,
+  input: StageInput,
+  inputs: readonly string[],
+  options: BuildOptions,
+  emit: Emit,
+): Promise<Updated> {
+  const nix = await requireNix(host);
+  const staged = `${buildDirectory}/update`;
+  const result = `${buildDirectory}/result`;
+  try {
+    await stage(staged, input);
+    const lock = `${staged}/flake.lock`;
+    const before = await Deno.readTextFile(lock);
+    requireInputs(before, inputs);
+    await renew(nix, staged, inputs, options);
+    const after = await Deno.readTextFile(lock);
+    const changes = lockChanges(before, after);
+    if (changes.length === 0) return { changes };
+    // Nix replaces the link only when the build is there.
+    await buildStaged(nix, staged, result, options, emit);
+    const built = {
+      hash: await hashStage(staged, input.config),
+      runnerDirectory: await Deno.realPath(result),
+    };
+    await writeTextAtomically(`${project.configDirectory}/flake.lock`, after, 0o644);
+    return { changes, built: await noteBuild(buildDirectory, built) };
+  } finally {
+    await removeIfExists(staged);
+  }
+}
+
+function requireInputs(lock: string, wanted: readonly string[]): void {
+  const known = [...lockedInputs(lock)?.keys() ?? []];
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new NixboxError(`the flake has no input ${unknown}`, {
+    where: "--input",
+    hint: `it has: ${known.join(", ")}`,
+    exitCode: 2,
+  });
+}
+
+/** `nix flake update` takes names of inputs since Nix 2.19; `nix flake lock` could do it before. */
+async function renew(
+  nix: string,
+  staged: string,
+  inputs: readonly string[],
+  { signal }: BuildOptions,
+): Promise<void> {
+  const features = ["--extra-experimental-features", "nix-command flakes"];
+  const { stdout: version } = await run([nix, "--version"]);
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? [];
+  const isOld = Number(major) === 2 && Number(minor) < 19;
+  const argv = isOld
+    ? inputs.length === 0 ? [nix, "flake", "update", "path:.", ...features] : [
+      nix,
+      "flake",
+      "lock",
+      "path:.",
+      ...inputs.flatMap((name) => ["--update-input", name]),
+      ...features,
+    ]
+    : [nix, "flake", "update", "--flake", "path:.", ...inputs, ...features];
+  try {
+    await run(argv, { cwd: staged, signal });
+  } catch (error) {
+    if (!(error instanceof CommandError) || signal.aborted) throw error;
+    const [first = error.message, ...others] = nixMessage(error.stderr);
+    throw new NixboxError(`the inputs could not be renewed: ${first}`, {
+      hint: "is the network up? The lock and the last build are what they were",
+      log: others.slice(0, 8),
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import type { Project } from "../config/types.ts";
+import type { Host } from "../host/host.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
+import { type Updated, updateLock } from "../build/update.ts";
+import { chooseHypervisor } from "../hypervisor/choose.ts";
+import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { buildDirectory, stageInput } from "./build.ts";
+import { machineState } from "./machine.ts";
+import { loadTrustedConfig } from "./trust.ts";
+
+/** What `update` did. */
+export interface UpdateResult extends Updated {
+  /** A machine is up that has the build from before. */
+  readonly isMachineOlder: boolean;
+}
+
+const step = "renew the inputs and build";
+
+/** Renews the project's flake.lock and builds with it. A machine that is up stays as it is. */
+export async function updateProject(
+  host: Host,
+  project: Project,
+  options: { readonly inputs: readonly string[]; readonly signal: AbortSignal },
+  emit: Emit,
+): Promise<UpdateResult> {
+  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
+  const { hypervisor } = chooseHypervisor(config.hypervisor, {
+    os: host.os,
+    acceleration: await host.acceleration(),
+  });
+  const { signal, inputs } = options;
+  const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
+  try {
+    await prepareState(host, project.id);
+    const input = await stageInput(host, project, config, hypervisor);
+    const build = { force: true, signal, step };
+    const updated = await tellStep(
+      emit,
+      step,
+      () => updateLock(host, project, buildDirectory(host, project), input, inputs, build, emit),
+    );
+    const record = await readRecord(host, project.id);
+    const isUp = record !== undefined && await machineState(host, record) === "running";
+    const isMachineOlder = isUp && updated.built !== undefined &&
+      record.build !== updated.built.hash;
+    return { ...updated, isMachineOlder };
+  } finally {
+    lock.release();
+  }
+}
