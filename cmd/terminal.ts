@@ -70,9 +70,12 @@ export function processTerminal(noColor: boolean): Terminal {
  * characters become visible instead of acting.
  */
 export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what this is about
-  return text.replace(/\r\n/g, "\n").replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {
-    if (character === "\r") return "";
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  // Also what changes the order of reading (Unicode's bidirectional formatting characters).
+  const acting =
+    // deno-lint-ignore no-control-regex -- control characters are what this is about
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+  return text.replace(/\r\n/g, "\n").replace(acting, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
   });
 }

@@ -9,14 +9,20 @@ type Mode = "code" | "string" | "indented string";
 
 /** Tokens by the grammar of the Nix manual, "String literal", "Path literal" and "Comments". */
 const ignoredInCode =
-  /#[^\n]*|\/\*[^]*?\*\/|<[\w.+-]+(?:\/[\w.+-]+)*>|~(?:\/[\w.+-]+)+|[A-Za-z][\w+.-]*:[\w%/?:@&=+$,.!~*'-]+/y;
+  /#[^\n\r]*|\/\*[^]*?\*\/|<[\w.+-]+(?:\/[\w.+-]+)*>|[A-Za-z][\w+.-]*:[\w%/?:@&=+$,.!~*'-]+/y;
+const homePathInCode = /~(?:\/[\w.+-]+)+/y;
 const pathInCode = /[\w.+-]*(?:\/[\w.+-]+)+(?:\/(?=\$\{))?|[\w.+-]*\/(?=\$\{)/y;
 const wordInCode = /[A-Za-z_][\w'-]*/y;
 const ignoredInString = /\\[^]|\$[^{"\\]/y;
 const ignoredInIndentedString = /'''|''\$|''\\[^]|\$[^{']/y;
 
-/** Finds the relative paths that a Nix text names, in order. Absolute ones are not the caller's. */
+/** Finds the relative paths that a Nix text names, in order. */
 export function pathLiterals(text: string): PathLiteral[] {
+  return allPathLiterals(text).filter(({ path }) => !/^[/~]/.test(path));
+}
+
+/** Finds all paths that a Nix text names, absolute ones and those of the home directory too. */
+export function allPathLiterals(text: string): PathLiteral[] {
   const found: PathLiteral[] = [];
   const modes: Mode[] = ["code"];
   let at = 0;
@@ -37,9 +43,9 @@ export function pathLiterals(text: string): PathLiteral[] {
   };
   const stepInCode = () => {
     if (take(ignoredInCode)) return;
-    const path = take(pathInCode);
+    const path = take(homePathInCode) ?? take(pathInCode);
     if (path) {
-      if (!path.startsWith("/")) found.push({ path, isComputed: goesOnWith("${") });
+      found.push({ path, isComputed: goesOnWith("${") });
     } else if (goesOnWith("''")) enter("indented string", 2);
     else if (goesOnWith('"')) enter("string", 1);
     else if (goesOnWith("${")) enter("code", 2);

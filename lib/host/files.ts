@@ -13,6 +13,16 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** "DEVICE:INODE", which tells a directory from another in its place; empty if there is none. */
+export async function directoryIdentity(path: string): Promise<string> {
+  try {
+    const { dev, ino } = await Deno.stat(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return "";
+  }
+}
+
 /** The text of a file; `undefined` if there is none. */
 export async function readTextIfExists(path: string): Promise<string | undefined> {
   try {

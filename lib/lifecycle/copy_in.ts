@@ -2,7 +2,7 @@ import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
 import { pipe } from "../host/pipe.ts";
 import { tellStep } from "../host/progress.ts";
-import { requireNoWayOut } from "../host/way_out.ts";
+import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
 import {
@@ -17,8 +17,9 @@ import {
 
 /** Copies a file, a symlink or a directory of the host into the guest. */
 export async function copyIn(work: CopyWork, source: string, target: string): Promise<void> {
-  await requireNoWayOut(parentOf(absolutePath(source, work)), writableSources(work.record.shares));
-  const path = await realEnd(absolutePath(source, work), source);
+  const named = absolutePath(source, work);
+  const root = await requireNoWayOut(parentOf(named), writableSources(work.record.shares));
+  const path = await realEnd(named, source, root);
   const info = await describe(path, source);
   // "." and "a/" name what is in a directory as much as the directory.
   const name = /(^|\/)\.\.?\/?$/.test(source) ? "" : nameOf(path);
@@ -53,12 +54,13 @@ export async function streamIn(work: CopyWork, target: string): Promise<void> {
 }
 
 /** The path with its parents resolved; what it names itself may be a symlink, and stays one. */
-async function realEnd(path: string, source: string): Promise<string> {
+async function realEnd(path: string, source: string, root: string | undefined): Promise<string> {
   if (path === "/") return path;
   try {
-    const parent = await Deno.realPath(parentOf(path));
+    const parent = await realPathWithin(parentOf(path), root);
     return `${parent === "/" ? "" : parent}/${nameOf(path)}`;
   } catch (error) {
+    if (error instanceof NixboxError) throw error;
     throw fileError(`${source} cannot be read`, error);
   }
 }

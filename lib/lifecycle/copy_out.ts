@@ -3,7 +3,7 @@ import { exists, fileError } from "../host/files.ts";
 import { pipe, type PipedProgram } from "../host/pipe.ts";
 import { lastLines } from "../host/process.ts";
 import { tellStep } from "../host/progress.ts";
-import { requireNoWayOut } from "../host/way_out.ts";
+import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../guest/copy_commands.ts";
 import { runInGuest } from "../guest/session.ts";
@@ -82,18 +82,22 @@ interface Place {
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
   const path = absolutePath(target, work);
-  await requireNoWayOut(path, writableSources(work.record.shares));
+  const root = await requireNoWayOut(path, writableSources(work.record.shares));
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {
     throw new NixboxError(`${target} is no directory`, { hint: `make it: \`mkdir ${target}\`` });
   }
+  const rootOfParent = () => requireNoWayOut(parentOf(full), writableSources(work.record.shares));
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";
   const full = isDirectory && !isNameless ? `${path === "/" ? "" : path}/${own}` : path;
   try {
-    return { parent: await Deno.realPath(parentOf(full)), name: nameOf(full) };
+    const isInRoot = root !== undefined && isDirectory;
+    const parent = await realPathWithin(parentOf(full), isInRoot ? root : await rootOfParent());
+    return { parent, name: nameOf(full) };
   } catch (error) {
+    if (error instanceof NixboxError) throw error;
     throw fileError(`${target} cannot be written`, error);
   }
 }
@@ -117,6 +121,11 @@ async function treeReceiver(
   name: string,
 ): Promise<{ tar: PipedProgram; made?: string }> {
   const path = `${parent === "/" ? "" : parent}/${name}`;
+  if (await exists(path) && !await work.host.userNamespaces()) {
+    throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
+      hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
+    });
+  }
   if (!await exists(path)) {
     // There a name of the host's own making could lead elsewhere a moment later: tar makes it.
     if (writableShare(work.record, parent) !== undefined && await work.host.userNamespaces()) {

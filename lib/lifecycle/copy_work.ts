@@ -1,4 +1,8 @@
+import { NixboxError } from "../host/error.ts";
+import { directoryIdentity, exists } from "../host/files.ts";
 import { isWithin } from "../host/guest_path.ts";
+import { masksFor } from "../share/masks.ts";
+import { privateDirectories } from "./private_directories.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import type { PipedProgram } from "../host/pipe.ts";
@@ -65,8 +69,8 @@ export async function hostTar(
 ): Promise<PipedProgram> {
   const { host, record } = work;
   const tar = await host.which("tar") ?? "tar";
-  const { source: root, masks } = writableShare(record, directory) ??
-    { source: directory, masks: [] };
+  const root = writableShare(record, directory)?.source ?? directory;
+  const masks = await masksIn(host, record, root);
   const verb = mode === "create"
     ? ["-c", "--format=posix"]
     // Without same-permissions, set-user-id bits are left out; the umask is 0.
@@ -78,12 +82,14 @@ export async function hostTar(
     environment: { COPYFILE_DISABLE: "1" },
   };
   if (!await host.userNamespaces()) {
+    if (masks.some((mask) => isWithin(mask, directory))) throw holdsPrivate(directory, masks);
     return { ...program, argv: [tar, ...verb, "-f", "-", "-C", directory, ...words] };
   }
   const at = `${confinedDirectory}${directory.slice(root === "/" ? 0 : root.length)}`;
   const confinement = {
     root: record.secretsDirectory,
     source: root,
+    identity: await directoryIdentity(root),
     masks,
     readonly: mode === "create",
   };
@@ -94,6 +100,20 @@ export async function hostTar(
     confinement,
   );
   return { ...program, argv };
+}
+
+/** What no copy may take from, or put into, unless it is named itself: keys, and what the host runs. */
+async function masksIn(host: Host, record: VmRecord, root: string): Promise<readonly string[]> {
+  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const masks = masksFor(root, await privateDirectories(host, { configDirectory })) ?? [];
+  const isThere = await Promise.all(masks.map(exists));
+  return masks.filter((_, index) => isThere[index]);
+}
+
+function holdsPrivate(directory: string, masks: readonly string[]): NixboxError {
+  return new NixboxError(`${directory} holds ${masks[0]}, which cannot be left out on this host`, {
+    hint: "copy what is in it one by one, or allow user namespaces (`nixbox doctor` says how)",
+  });
 }
 
 /** Tells how many bytes have gone, for whoever shows it. */

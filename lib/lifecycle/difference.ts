@@ -12,7 +12,7 @@ export async function difference(host: Host, file: SuspectFile): Promise<string>
     await Deno.writeTextFile(`${directory}/before`, file.before ?? "");
     await Deno.writeTextFile(`${directory}/after`, file.after);
     const labels = ["--label", file.before === undefined ? "(not seen before)" : "as you saw it"];
-    const argv = [diff, "-u", ...labels, "--label", file.path];
+    const argv = [diff, "--text", "-u", ...labels, "--label", file.path];
     const { stdout } = await run([...argv, `${directory}/before`, `${directory}/after`], {
       accept: [1],
     });

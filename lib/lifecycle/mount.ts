@@ -4,7 +4,7 @@ import { fileError } from "../host/files.ts";
 import { guestPath } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
-import { requireNoWayOut } from "../host/way_out.ts";
+import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import type { MountSpec } from "../share/mount_spec.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
@@ -57,8 +57,8 @@ export async function mountShare(
   const signal = options.signal ?? new AbortController().signal;
   const { shares } = await requireRunning(host, project.id);
   const path = absoluteSource(host, spec.source, options.directory);
-  await requireNoWayOut(path, writableSources(shares));
-  const source = await realDirectory(path, spec.source);
+  const root = await requireNoWayOut(path, writableSources(shares));
+  const { source, identity } = await realDirectory(path, spec.source, root);
   const hidden = await privateDirectories(host, project);
   const masks = requireMasks(source, hidden);
   const via = options.via ?? "virtiofs";
@@ -68,7 +68,7 @@ export async function mountShare(
   const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
   try {
     const record = await requireRunning(host, project.id);
-    const share = newShare(record, { ...spec, source, masks, via });
+    const share = newShare(record, { ...spec, source, identity, masks, via });
     warnOfHome(host, share, emit);
     const mounting = via === "sshfs"
       ? new SshfsMounting(host, record, share, signal)
@@ -87,13 +87,18 @@ function absoluteSource(host: Host, source: string, directory: string): string {
 }
 
 /** @throws {NixboxError} if there is no such directory. */
-async function realDirectory(path: string, source: string): Promise<string> {
+async function realDirectory(
+  path: string,
+  source: string,
+  root: string | undefined,
+): Promise<{ source: string; identity: string }> {
   let real: string;
   let info: Deno.FileInfo;
   try {
-    real = await Deno.realPath(path);
-    info = await Deno.stat(real);
+    real = await realPathWithin(path, root);
+    info = await Deno.lstat(real);
   } catch (error) {
+    if (error instanceof NixboxError) throw error;
     if (error instanceof Deno.errors.NotFound) {
       throw new NixboxError(`there is no directory ${source} to share`, {
         hint: "make it, or mend the path",
@@ -101,13 +106,13 @@ async function realDirectory(path: string, source: string): Promise<string> {
     }
     throw fileError(`${source} cannot be shared`, error);
   }
-  if (info.isDirectory) return real;
+  if (info.isDirectory) return { source: real, identity: `${info.dev}:${info.ino}` };
   throw new NixboxError(`${source} is no directory, and only directories can be shared`, {
     hint: `copy a file: \`nixbox cp ${source} vm:\``,
   });
 }
 
-type Wanted = MountSpec & Pick<ShareRecord, "masks" | "via">;
+type Wanted = MountSpec & Pick<ShareRecord, "identity" | "masks" | "via">;
 
 /** @throws {NixboxError} if the guest has a share at the target already. */
 function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly target: string } {
@@ -118,11 +123,12 @@ function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly ta
       hint: `take it away first: \`nixbox unmount ${wanted.target}\``,
     });
   }
-  const id = freeId(record.shares);
+  const id = `share${record.nextShare}`;
   return {
     id,
     tag: `nixbox-${id}`,
     source: wanted.source,
+    identity: wanted.identity,
     target,
     readonly: wanted.readonly || wanted.overlay,
     overlay: wanted.overlay,
@@ -131,10 +137,4 @@ function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly ta
     state: "changing",
     socket: `${record.runtimeDirectory}/${id}.${wanted.via === "sshfs" ? "root" : "sock"}`,
   };
-}
-
-/** A number that no share has had since the last boot, as far as the record tells. */
-function freeId(shares: readonly ShareRecord[]): string {
-  const numbers = shares.map(({ id }) => Number(id.replace("share", "")));
-  return `share${Math.max(-1, ...numbers) + 1}`;
 }

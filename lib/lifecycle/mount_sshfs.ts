@@ -33,7 +33,7 @@ export class SshfsMounting extends Mounting {
     const server = confinedArgv(
       await confinedProgram(this.host, await findSftpServer(this.host)),
       sftpServerArgs(share.readonly),
-      { root: share.socket, source: share.source, masks: share.masks, readonly: share.readonly },
+      { ...share, root: share.socket },
     );
     const command = sshfsCommand(
       share.tag,

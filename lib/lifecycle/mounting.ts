@@ -6,6 +6,7 @@ import { lastLines } from "../host/process.ts";
 import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
+import { rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 import { noteExposure } from "./trust.ts";
 
@@ -42,7 +43,10 @@ export abstract class Mounting {
       name: "write the record",
       run: async () => {
         await noteExposure(this.host, this.#record, [this.share]);
-        await this.save({ shares: [...this.#record.shares, this.share] });
+        await this.save({
+          shares: [...this.#record.shares, this.share],
+          nextShare: this.#record.nextShare + 1,
+        });
       },
       undo: async () => {
         await endServer(this.host, this.#record, this.share);
@@ -97,4 +101,5 @@ export async function endServer(host: Host, record: VmRecord, share: ShareRecord
   await removeIfExists(share.socket);
   await removeIfExists(`${share.socket}.pid`);
   await removeIfExists(`${share.socket}.fifo`);
+  await removeIfExists(rootOf(share));
 }

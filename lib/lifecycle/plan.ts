@@ -40,12 +40,16 @@ export interface PlanInput {
   readonly build: string;
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
-  /** Sources of `config.mounts`, in order, as real paths. */
-  readonly sources: readonly string[];
+  /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
+  readonly sources: readonly { readonly path: string; readonly identity: string }[];
   /** Real paths that no guest may see: `.nixbox`, and where nixbox keeps its own things. */
   readonly privateDirectories: readonly string[];
   /** Shares that the runner brings: read-only, mounted by the guest's own configuration. */
-  readonly runnerShares: readonly { readonly tag: string; readonly source: string }[];
+  readonly runnerShares: readonly {
+    readonly tag: string;
+    readonly source: string;
+    readonly identity: string;
+  }[];
   readonly isolation: Isolation;
   readonly acceleration: "hardware" | "emulation";
   readonly tools: { readonly virtiofsd: string; readonly bash: string };
@@ -130,6 +134,7 @@ function initialRecord(input: PlanInput): VmRecord {
     apiSocket: `${runtimeDirectory}/api.sock`,
     servers: [],
     shares: shareRecords(input, runtimeDirectory),
+    nextShare: input.runnerShares.length + config.mounts.length,
     network: {
       policy: policyOf(config.network, input.resolvers),
       slot: slot.slot,
@@ -145,15 +150,17 @@ function initialRecord(input: PlanInput): VmRecord {
 }
 
 function shareRecords(input: PlanInput, runtimeDirectory: string): ShareRecord[] {
-  const own = input.runnerShares.map(({ tag, source }) => ({
+  const own = input.runnerShares.map(({ tag, source, identity }) => ({
     tag,
     source,
+    identity,
     readonly: true,
     overlay: false,
   }));
   const wanted = input.config.mounts.map((mount, index) => ({
     tag: `nixbox-share${index}`,
-    source: input.sources[index] ?? mount.source,
+    source: input.sources[index]?.path ?? mount.source,
+    identity: input.sources[index]?.identity ?? "",
     readonly: mount.readonly || mount.overlay,
     overlay: mount.overlay,
     target: guestPath(normalTarget(mount.target), input.guest.home),

@@ -1,4 +1,5 @@
 import { messageOf, NixboxError } from "../host/error.ts";
+import { fileError } from "../host/files.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { remoteCommand } from "../guest/quote.ts";
 import { runInGuest } from "../guest/session.ts";
@@ -9,6 +10,31 @@ export interface GuestScript {
   /** On the host. */
   readonly path: string;
   readonly optional: boolean;
+  readonly content: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Reads the config's scripts, before there is a guest that could put something else in their place.
+ *
+ * @throws {NixboxError} if one is not there, or no file.
+ */
+export async function readScripts(
+  scripts: readonly { readonly path: string; readonly optional: boolean }[],
+): Promise<readonly GuestScript[]> {
+  return await Promise.all(scripts.map(async ({ path, optional }) => {
+    try {
+      const { isFile } = await Deno.stat(path);
+      if (isFile) return { path, optional, content: await Deno.readFile(path) };
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        throw fileError(`${path} cannot be read`, error);
+      }
+    }
+    throw new NixboxError(`there is no script ${path}`, {
+      where: "scripts",
+      hint: "mend the path; it counts from the file that names it",
+    });
+  }));
 }
 
 // The script arrives on stdin and becomes a file of its own, so that its interpreter line counts
@@ -31,7 +57,7 @@ export async function runScripts(
   for (const script of scripts) {
     const step = `run ${script.path.slice(script.path.lastIndexOf("/") + 1)}`;
     try {
-      await tellStep(emit, step, () => runScript(record, script.path, step, emit, signal));
+      await tellStep(emit, step, () => runScript(record, script, step, emit, signal));
     } catch (error) {
       if (!script.optional || signal.aborted) throw error;
       emit({ kind: "warning", message: `${messageOf(error)} (optional: going on)` });
@@ -41,14 +67,14 @@ export async function runScripts(
 
 async function runScript(
   record: VmRecord,
-  path: string,
+  { path, content }: GuestScript,
   step: string,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
   const command = remoteCommand([runFromStdin], record.guest.home);
   const { code, stderr } = await runInGuest(record.runtimeDirectory, command, {
-    stdin: await Deno.readFile(path),
+    stdin: content,
     signal,
     onStderrLine: (line) => emit({ kind: "output", step, line }),
   });

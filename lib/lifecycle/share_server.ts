@@ -1,7 +1,7 @@
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
-import { exists } from "../host/files.ts";
+import { ensurePrivateDirectory, exists } from "../host/files.ts";
 import { guestGid, guestUid, type Isolation, virtiofsdArgv } from "../share/virtiofsd.ts";
 import { masksFor } from "../share/masks.ts";
 import type { ShareRecord } from "../state/record.ts";
@@ -26,12 +26,17 @@ export function shareArgv(
     ...raiseOpenFiles,
     ...virtiofsdArgv(
       tools.virtiofsd,
-      share,
+      { ...share, root: rootOf(share) },
       { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
       isolation,
     ),
   ];
   return isolation === "user-namespace" ? argv : host.privilege.asRoot(argv);
+}
+
+/** Where a share's server sees what it serves. */
+export function rootOf(share: Pick<ShareRecord, "socket">): string {
+  return `${share.socket}.root`;
 }
 
 /** @throws {NixboxError} if the directory holds what the host runs, and must not be shared. */
@@ -60,6 +65,7 @@ export async function startServer(
     // A directory that comes to be later could not be covered any more.
     if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
   }
+  await ensurePrivateDirectory(rootOf(share), host.user.uid);
   await Deno.writeTextFile(logFile, "", { mode: 0o600 });
   const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: id });
   const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);

@@ -7,6 +7,7 @@ import type { ShareRecord, VmRecord } from "../state/record.ts";
 import {
   covers,
   type Exposure,
+  isAsSeen,
   isSuspect,
   readOtherTrust,
   readTrust,
@@ -16,6 +17,7 @@ import {
   withExposures,
   writeTrust,
 } from "../state/trust.ts";
+import { lockProject } from "../state/store.ts";
 import { watchedFiles } from "./watched_files.ts";
 
 /** A file that a guest may have changed since the user saw it. */
@@ -34,14 +36,51 @@ export interface SuspectFile {
  * @throws {NixboxError} that names the files which `nixbox trust` shows; or as the config is wrong.
  */
 export async function loadTrustedConfig(host: Host, project: Project): Promise<Config> {
+  return (await loadExamined(host, project)).config;
+}
+
+/** A config, and the files that it was made of as they were looked at. */
+export interface ExaminedConfig {
+  readonly config: Config;
+  readonly files: readonly WatchedFile[];
+}
+
+/**
+ * As {@linkcode loadTrustedConfig}, for what is then run: refused too while another machine could
+ * change a file between the look at it and its evaluation.
+ */
+export async function loadConfigToRun(host: Host, project: Project): Promise<ExaminedConfig> {
+  const { config, files, exposures } = await loadExamined(host, project);
+  const open = exposures.filter(({ until }) => until === undefined);
+  const intact = await intactMasks(open);
+  const file = files.find(({ path, realPath }) =>
+    open.some((exposure) =>
+      [path, realPath].some((one) => covers(exposure, one, (mask) => intact.has(mask)))
+    )
+  );
+  if (file === undefined) return { config, files };
+  throw new NixboxError(`a machine that is up can write to ${file.path}`, {
+    where: "trust",
+    hint: "take that machine down first (`nixbox status` lists them), or unmount its share",
+  });
+}
+
+async function loadExamined(
+  host: Host,
+  project: Project,
+): Promise<ExaminedConfig & Pick<Examined, "exposures">> {
   const { exposures, suspects } = await examineTrust(host, project);
   if (suspects.length > 0) throw notTrusted(suspects);
   const config = await loadConfig(host, project);
-  if (exposures.length === 0) return config;
-  const more = await examineTrust(host, project, rootsOf(config));
+  const roots = rootsOf(config);
+  if (exposures.length === 0) {
+    const { configDirectory } = project;
+    return { config, files: await watchedFiles(configDirectory, roots, host.user.home), exposures };
+  }
+  const more = await examineTrust(host, project, roots);
   if (more.suspects.length > 0) throw notTrusted(more.suspects);
   await requireNoLinks(config, exposures);
-  return config;
+  return { config, files: more.files, exposures };
 }
 
 interface Examined {
@@ -60,24 +99,25 @@ async function examineTrust(
   const others = (await readOtherTrust(host, project.id)).flatMap((other) => other.exposures);
   const exposures = [...state.exposures, ...others];
   if (exposures.length === 0) return { state, exposures, files: [], suspects: [] };
-  const first = await suspectsIn(project, state, exposures, [...state.roots, ...roots]);
+  const first = await suspectsIn(host, project, state, exposures, [...state.roots, ...roots]);
   if (first.suspects.length > 0 || roots.length > 0) return { state, exposures, ...first };
   // Plugins that the config names by text, which only Nix can tell: found before they are evaluated.
   const plugins = await pluginRoots(host, project);
   if (plugins.every((plugin) => state.roots.includes(plugin))) {
     return { state, exposures, ...first };
   }
-  const found = await suspectsIn(project, state, exposures, [...state.roots, ...plugins]);
+  const found = await suspectsIn(host, project, state, exposures, [...state.roots, ...plugins]);
   return { state, exposures, ...found };
 }
 
 async function suspectsIn(
+  host: Host,
   project: Project,
   state: TrustState,
   exposures: readonly Exposure[],
   roots: readonly string[],
 ) {
-  const files = await watchedFiles(project.configDirectory, roots);
+  const files = await watchedFiles(project.configDirectory, roots, host.user.home);
   const intact = await intactMasks(exposures);
   const suspects = files.filter((file) =>
     isSuspect(file, state, project.configDirectory, exposures, (mask) => intact.has(mask))
@@ -147,11 +187,13 @@ async function requireNoLinks(config: Config, exposures: readonly Exposure[]): P
 }
 
 /** Notes that the user has seen what a config comes to, while no machine of the project can write. */
-export async function noteSeen(host: Host, project: Project, config: Config): Promise<void> {
+export async function noteSeen(
+  host: Host,
+  project: Project,
+  { config, files }: ExaminedConfig,
+): Promise<void> {
   const state = await readTrust(host, project.id, project.directory);
-  const roots = rootsOf(config);
-  const files = await watchedFiles(project.configDirectory, roots);
-  const noted = { ...state, ...seen(files), roots, trustedAt: Date.now() };
+  const noted = { ...state, ...seen(files), roots: rootsOf(config), trustedAt: Date.now() };
   await writeTrust(host, project.id, noted);
 }
 
@@ -173,16 +215,16 @@ export async function noteExposure(
   const exposures = withExposures(state.exposures, writable, Date.now());
   // What the guest will see of it: so that a change can be shown.
   const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
-  const files = await watchedFiles(configDirectory, state.roots);
-  const exposed = files.filter(({ path, hash }) =>
-    state.files.some((one) => one.path === path && one.hash === hash) &&
+  const files = await watchedFiles(configDirectory, state.roots, host.user.home);
+  const exposed = files.filter(({ path, realPath, hash }) =>
+    isAsSeen({ path, realPath, hash }, state) &&
     exposures.some((exposure) => covers(exposure, path, () => true))
   );
   await writeTrust(host, record.id, { ...state, exposures }, exposed.map(({ content }) => content));
 }
 
 function seen(files: readonly WatchedFile[]): Pick<TrustState, "files"> {
-  return { files: files.map(({ path, hash }) => ({ path, hash })) };
+  return { files: files.map(({ path, realPath, hash }) => ({ path, realPath, hash })) };
 }
 
 /**
@@ -195,15 +237,13 @@ export async function endExposure(host: Host, record: VmRecord): Promise<void> {
   if (state.exposures.every(({ until }) => until !== undefined)) return;
   const now = Date.now();
   const open = state.exposures.filter(({ until }) => until === undefined);
-  const files = await watchedFiles(configDirectory, state.roots);
+  const files = await watchedFiles(configDirectory, state.roots, host.user.home);
   const intact = await intactMasks(open);
   const isCovered = ({ path, realPath }: WatchedFile) =>
     open.some((exposure) =>
       [path, realPath].some((one) => covers(exposure, one, (mask) => intact.has(mask)))
     );
-  const isAsSeen = ({ path, hash }: WatchedFile) =>
-    state.files.some((one) => one.path === path && one.hash === hash);
-  const isClean = files.every((file) => isAsSeen(file) || !isCovered(file));
+  const isClean = files.every((file) => isAsSeen(file, state) || !isCovered(file));
   await writeTrust(host, record.id, {
     ...state,
     trustedAt: isClean ? now : state.trustedAt,
@@ -216,20 +256,26 @@ export async function suspectFiles(
   host: Host,
   project: Project,
 ): Promise<{ suspects: readonly SuspectFile[]; accept: () => Promise<void> }> {
+  const lookedAt = Date.now();
   const { state, files, suspects } = await examineTrust(host, project);
   const shown = await Promise.all(suspects.map(async ({ path, content }) => ({
     path,
     before: await seenText(host, project.id, state, path),
     after: new TextDecoder().decode(content),
   })));
-  const accept = () =>
-    // What was shown is what is accepted, whatever has been written meanwhile.
-    writeTrust(host, project.id, {
-      ...state,
-      ...seen(files),
-      trustedAt: Date.now(),
-      roots: [...new Set([...state.roots, ...outsideOf(project, files)])],
-    }, suspects.map(({ content }) => content));
+  // What was shown is what is accepted, whatever has been written meanwhile, machines started or
+  // ended: all else is as it is known by then.
+  const accept = async () => {
+    const lock = await lockProject(host, project.id, { timeoutMs: 60_000 });
+    try {
+      const now = await readTrust(host, project.id, project.directory);
+      const roots = [...new Set([...now.roots, ...outsideOf(project, files)])];
+      const accepted = { ...now, ...seen(files), roots, trustedAt: lookedAt };
+      await writeTrust(host, project.id, accepted, suspects.map(({ content }) => content));
+    } finally {
+      lock.release();
+    }
+  };
   return { suspects: shown, accept };
 }
 

@@ -2,8 +2,8 @@ import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import { covers, readOtherTrust, readTrust } from "../state/trust.ts";
-import { watchedFiles } from "./watched_files.ts";
+import { covers, isAsSeen, readOtherTrust, readTrust } from "../state/trust.ts";
+import { filesFrom } from "./watched_files.ts";
 
 /**
  * What is run of a directory that a running machine can write to: a copy, each file of which is as
@@ -25,9 +25,9 @@ export async function trustedCopy(
   const { runtime } = host.paths;
   await ensurePrivateDirectory(runtime, host.user.uid);
   const copy = await Deno.makeTempDir({ dir: runtime, prefix: "plugin-" });
-  for (const file of await watchedFiles(directory, [])) {
+  for (const file of await filesFrom([directory], host.user.home)) {
     if (!file.path.startsWith(`${directory}/`)) continue;
-    if (!state.files.some(({ path, hash }) => path === file.path && hash === file.hash)) {
+    if (!isAsSeen(file, state)) {
       await Deno.remove(copy, { recursive: true });
       throw new NixboxError(`${file.path} may have been written by a machine`, {
         where: "trust",

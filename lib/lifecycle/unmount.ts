@@ -1,4 +1,4 @@
-import { NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../host/error.ts";
 import { guestPath, normalTarget } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -41,7 +41,13 @@ export async function unmountShare(
     const record = await requireRunning(host, id);
     const share = findShare(record, target);
     const force = options.force ?? false;
-    await tellStep(emit, "unmount it in the guest", () => unmountInGuest(record, share, force));
+    try {
+      await tellStep(emit, "unmount it in the guest", () => unmountInGuest(record, share, force));
+    } catch (error) {
+      // What is taken away by force needs nobody's leave.
+      if (!force) throw error;
+      emit({ kind: "warning", message: messageOf(error) });
+    }
     const changing = await markChanging(host, record, share.id);
     await tellStep(emit, "take it from the machine", () => detach(host, changing, share, force));
     await endServer(host, changing, share);
@@ -71,7 +77,7 @@ async function unmountInGuest(record: VmRecord, share: TargetedShare, force: boo
   const { code, stdout, stderr } = await runInGuest(
     record.runtimeDirectory,
     unmountCommand(share.tag, share.target, { force }),
-    { timeoutMs: 30_000 },
+    { timeoutMs: force ? 10_000 : 30_000 },
   );
   if (code === 0) return;
   if (code !== busyCode) {

@@ -3,7 +3,7 @@ import { callersEnv, resolveEnv } from "../config/env_sources.ts";
 import type { Acceleration, Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
-import { exists } from "../host/files.ts";
+import { directoryIdentity, exists } from "../host/files.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { ensureKeys } from "../guest/keys.ts";
 import { checkRuntimeDirectory } from "../guest/ssh.ts";
@@ -28,7 +28,8 @@ import {
 import { obtainRunner } from "./obtain_runner.ts";
 import { act } from "./steps.ts";
 import { takeDown } from "./takedown.ts";
-import { loadTrustedConfig, noteSeen } from "./trust.ts";
+import { type GuestScript, readScripts } from "./scripts.ts";
+import { loadConfigToRun, loadTrustedConfig, noteSeen } from "./trust.ts";
 import { LinuxBoot } from "./up_steps.ts";
 
 /** How `up` boots a machine. */
@@ -75,14 +76,16 @@ export async function up(
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) return { record: earlier, wasUp: true };
     // After a machine of the project could write for the last time.
-    const config = await readConfig(host, project, emit);
-    await noteSeen(host, project, config);
+    const examined = await tellStep(emit, "read the config", () => loadConfigToRun(host, project));
+    const { config } = examined;
+    await noteSeen(host, project, examined);
+    const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
     await prepareUp(host, project, config);
     await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
     // After the hooks, which may log in to where secrets are.
     const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
-    const boot = { ...options, signal, place, env };
+    const boot = { ...options, signal, place, env, scripts };
     const record = await bootMachine(host, project, config, boot, emit);
     await runHooks("post-up", config.hooks["post-up"], {
       ...subject,
@@ -103,18 +106,21 @@ export async function planUp(
   emit: Emit,
 ): Promise<Plan> {
   const signal = options.signal ?? new AbortController().signal;
-  const config = await readConfig(host, project, emit);
+  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
-  const input = await planInput(host, project, config, { ...options, signal, place, env }, emit, {
-    mayBuild: false,
-  });
+  const input = await planInput(
+    host,
+    project,
+    config,
+    { ...options, signal, place, env, scripts: [] },
+    emit,
+    {
+      mayBuild: false,
+    },
+  );
   return makePlan({ ...input, slot: 0 });
-}
-
-function readConfig(host: Host, project: Project, emit: Emit): Promise<Config> {
-  return tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
 }
 
 /** The running machine, if there is one; what an earlier one left behind is cleared. */
@@ -153,6 +159,8 @@ type BootOptions = UpOptions & {
   readonly signal: AbortSignal;
   readonly place: SlotPlace;
   readonly env: Readonly<Record<string, string>>;
+  /** As they were before the guest could write. */
+  readonly scripts: readonly GuestScript[];
 };
 
 async function bootMachine(
@@ -176,7 +184,16 @@ async function bootMachine(
   }
   for (const share of plan.record.shares) warnOfHome(host, share, emit);
   const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
-  const boot = new LinuxBoot({ host, place, project, plan, config, timeoutMs, signal, emit });
+  const boot = new LinuxBoot({
+    host,
+    place,
+    project,
+    plan,
+    scripts: options.scripts,
+    timeoutMs,
+    signal,
+    emit,
+  });
   await act([...boot.steps], emit, signal, () => boot.finish());
   return boot.record;
 }
@@ -211,10 +228,15 @@ async function planInput(
     resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
     canFilterRecords: (await dnsmasqFeatures(host)).filterRecords,
     runner: obtained.directory.runner,
-    runnerShares: obtained.directory.shares,
+    runnerShares: await Promise.all(
+      obtained.directory.shares.map(async (share) => ({
+        ...share,
+        identity: (await located(share.source)).identity,
+      })),
+    ),
     build: obtained.build,
     guest: obtained.directory.guest,
-    sources: await Promise.all(config.mounts.map(({ source }) => realPathIfExists(source))),
+    sources: await Promise.all(config.mounts.map(({ source }) => located(source))),
     privateDirectories: await privateDirectories(host, project),
     isolation,
     acceleration: accelerationOf(obtained.acceleration),
@@ -232,8 +254,9 @@ async function isDirectory(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isDirectory, () => false);
 }
 
-async function realPathIfExists(path: string): Promise<string> {
-  return await exists(path) ? await Deno.realPath(path) : path;
+async function located(source: string): Promise<{ path: string; identity: string }> {
+  const path = await exists(source) ? await Deno.realPath(source) : source;
+  return { path, identity: await directoryIdentity(path) };
 }
 
 function accelerationOf(acceleration: Acceleration): "hardware" | "emulation" {

@@ -1,4 +1,4 @@
-import type { Config, Project } from "../config/types.ts";
+import type { Project } from "../config/types.ts";
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
@@ -17,7 +17,7 @@ import { deathOf, startMaster, waitForPort } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
 import { handOver } from "./hand_over.ts";
 import type { Plan } from "./plan.ts";
-import { runScripts } from "./scripts.ts";
+import { type GuestScript, runScripts } from "./scripts.ts";
 import { startServer } from "./share_server.ts";
 import { noteExposure } from "./trust.ts";
 import type { Step } from "./steps.ts";
@@ -28,7 +28,7 @@ export interface Boot {
   readonly place: SlotPlace;
   readonly project: Project;
   readonly plan: Plan;
-  readonly config: Config;
+  readonly scripts: readonly GuestScript[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
   readonly emit: Emit;
@@ -71,8 +71,8 @@ export class LinuxBoot {
 
   /** What the user has asked to run in the guest, and the word that all is done. */
   async finish(): Promise<void> {
-    const { config, emit } = this.boot;
-    await runScripts(this.#record, config.scripts, emit, this.#signal);
+    const { scripts, emit } = this.boot;
+    await runScripts(this.#record, scripts, emit, this.#signal);
     this.#signal.throwIfAborted();
     await this.#save({ state: "running" });
   }

@@ -1,4 +1,4 @@
-import { pathLiterals } from "../build/path_literals.ts";
+import { allPathLiterals } from "../build/path_literals.ts";
 import { resolvePath } from "../build/closure.ts";
 import { NixboxError } from "../host/error.ts";
 import { sha256 } from "../host/hash.ts";
@@ -16,12 +16,22 @@ const mostFiles = 10_000;
 export async function watchedFiles(
   configDirectory: string,
   roots: readonly string[],
+  home: string,
+): Promise<readonly WatchedFile[]> {
+  return await filesFrom([configDirectory, ...roots], home, `${configDirectory}/ssh`);
+}
+
+/** The files in some directories, and what Nix files among them name. */
+export async function filesFrom(
+  start: readonly string[],
+  home: string,
+  hidden?: string,
 ): Promise<readonly WatchedFile[]> {
   const found = new Map<string, WatchedFile>();
-  const waiting = [configDirectory, ...roots];
+  const waiting = [...start];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-    if (found.has(path) || path === `${configDirectory}/ssh`) continue;
-    if (found.size > mostFiles) throw tooMany(configDirectory);
+    if (found.has(path) || path === hidden) continue;
+    if (found.size > mostFiles) throw tooMany(start[0] ?? path);
     const info = await statIfExists(path);
     if (info?.isDirectory) {
       for await (const { name } of Deno.readDir(path)) waiting.push(`${path}/${name}`);
@@ -29,9 +39,8 @@ export async function watchedFiles(
       const file = await readWatched(path);
       if (file === undefined) continue;
       found.set(path, file);
-      if (path.endsWith(".nix")) {
-        waiting.push(...await importsOf(path, new TextDecoder().decode(file.content)));
-      }
+      if (!/\.nix$/.test(file.realPath) && !path.endsWith(".nix")) continue;
+      waiting.push(...await importsOf(file, home));
     }
   }
   return [...found.values()].sort((a, b) => a.path < b.path ? -1 : 1);
@@ -44,37 +53,37 @@ function tooMany(configDirectory: string): NixboxError {
   });
 }
 
-/** What a Nix file names: files, and of directories what `import` would read. */
-async function importsOf(file: string, text: string): Promise<string[]> {
-  const directory = file.slice(0, file.lastIndexOf("/"));
-  const paths: string[] = [];
-  for (const { path, isComputed } of pathLiterals(text)) {
+/**
+ * What a Nix file names: files, and of directories what `import` would read. Nix follows a symlink
+ * first, and counts from where it leads; both places count here.
+ */
+async function importsOf(file: WatchedFile, home: string): Promise<string[]> {
+  const paths = new Set<string>();
+  const literals = allPathLiterals(new TextDecoder().decode(file.content));
+  for (const { path, isComputed } of literals) {
     if (isComputed) continue;
-    const full = resolvePath(directory, path);
-    const info = await statIfExists(full);
-    if (info?.isDirectory) paths.push(`${full}/default.nix`);
-    else paths.push(full);
+    const literal = path.startsWith("~/") ? `${home}${path.slice(1)}` : path;
+    for (const place of [file.path, file.realPath]) {
+      const full = resolvePath(place.slice(0, place.lastIndexOf("/")), literal);
+      const info = await statIfExists(full);
+      paths.add(info?.isDirectory ? `${full}/default.nix` : full);
+    }
   }
-  return paths;
+  return [...paths];
 }
 
-/** Larger files are no config; a device or pipe that a guest planted is not even opened. */
+/** Larger files are no config. A device or pipe that a guest planted is not even opened. */
 const mostBytes = 64 << 20;
-
-function tooLarge(path: string): NixboxError {
-  return new NixboxError(`${path} has more than 64 MiB`, {
-    where: path,
-    hint: "keep in .nixbox and in plugins only what belongs to them",
-  });
-}
 
 async function readWatched(path: string): Promise<WatchedFile | undefined> {
   try {
     const realPath = await Deno.realPath(path);
     const info = await Deno.stat(path);
     if (!info.isFile) return undefined;
-    if (info.size > mostBytes) throw tooLarge(path);
-    const content = await Deno.readFile(path);
+    const content = info.size > mostBytes
+      // No guest can set the time of the last change.
+      ? new TextEncoder().encode(`${info.size} bytes, changed ${info.ctime?.getTime()}\n`)
+      : await Deno.readFile(path);
     return {
       path,
       realPath,
@@ -84,7 +93,9 @@ async function readWatched(path: string): Promise<WatchedFile | undefined> {
       changedAt: await changedAt(path),
     };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (
+      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied
+    ) return undefined;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { covering } from "./virtiofsd.ts";
+import { pinArguments, pinScript } from "./virtiofsd.ts";
 
 /** A program with all that it loads: copied to where it runs, since it sees nothing else. */
 export interface ConfinedProgram {
@@ -16,6 +16,8 @@ export interface Confinement {
   readonly root: string;
   /** The one directory that it sees, as {@linkcode confinedDirectory}. */
   readonly source: string;
+  /** "DEVICE:INODE" of the source. */
+  readonly identity: string;
   readonly masks: readonly string[];
   readonly readonly: boolean;
 }
@@ -23,15 +25,14 @@ export interface Confinement {
 /** Where a confined program sees its directory. */
 export const confinedDirectory = "/share";
 
-// A fixed script. Arguments: chroot, the root, ro or rw, the directory, the files of the program up to
-// "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
-const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3 source=$4; shift 4; " +
-  'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; ' +
+// A fixed script. Arguments: chroot, the root, ro or rw, those of the pin, the files of the program up
+// to "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
+const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3; shift 3; " +
+  'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + pinScript +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +
   // OpenSSH's server looks up who it is.
   'mkdir "$root/etc"; echo root:x:0:0::/:/ >"$root/etc/passwd"; ' +
   'mkdir "$root/dev"; : >"$root/dev/null"; mount --bind /dev/null "$root/dev/null"; ' +
-  'mkdir "$root/share"; mount --rbind -- "$source" "$root/share"; ' +
   '[ "$mode" = rw ] || mount -o remount,bind,ro "$root/share"; ' +
   'mount -o remount,ro "$root"; umask 0; exec "$chroot" "$root" "$@"';
 
@@ -46,11 +47,11 @@ export function confinedArgv(
   args: readonly string[],
   confinement: Confinement,
 ): readonly string[] {
-  const { root, source, masks, readonly } = confinement;
+  const { root, readonly } = confinement;
   return [
     ...["unshare", "--user", "--map-root-user", "--mount", "--propagation=private"],
-    ...covering(source, masks),
-    ...["sh", "-c", confineThenRun, "sh", program.chroot, root, readonly ? "ro" : "rw", source],
+    ...["sh", "-c", confineThenRun, "sh", program.chroot, root, readonly ? "ro" : "rw"],
+    ...pinArguments(confinement, `${root}${confinedDirectory}`),
     ...[program.path, ...program.libraries, "--", program.path, ...args],
   ];
 }

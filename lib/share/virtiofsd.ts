@@ -3,6 +3,10 @@ export interface VirtiofsdShare {
   readonly source: string;
   readonly readonly: boolean;
   readonly socket: string;
+  /** "DEVICE:INODE" of the source: what was looked at is what is served. */
+  readonly identity: string;
+  /** An empty directory of the caller's, where the source is seen while it is served. */
+  readonly root: string;
   /** Directories inside `source` that the guest must see as empty and cannot write to. */
   readonly masks: readonly string[];
 }
@@ -25,17 +29,31 @@ export type Isolation = "user-namespace" | "root-mount-namespace";
 export const guestUid = 1000;
 export const guestGid = 100;
 
-// A fixed script: what varies comes as arguments. In a mount namespace that nothing else sees, each
-// path up to the first "--" becomes a mount point of its own, so that it cannot be renamed, and each
-// up to the second is covered by an empty, read-only directory.
-const coverThenRun =
-  'while [ "$1" != -- ]; do mount --rbind -- "$1" "$1" || exit 1; shift; done; ' +
-  'shift; while [ "$1" != -- ]; do ' +
-  'mount -t tmpfs -o ro,size=4k,mode=555 none "$1" || exit 1; shift; done; shift; exec "$@"';
+// A fixed script: what varies comes as arguments. In a mount namespace that nothing else sees, the
+// source is bound to a place of the host's own, where no guest can put another in its stead, and must
+// be the directory that it was. There, each path up to the first "--" becomes a mount point of its
+// own, so that it cannot be renamed, and each up to the second is covered by an empty, read-only
+// directory. GNU and busybox stat tell device and inode alike.
+export const pinScript = "source=$1 identity=$2 at=$3; shift 3; " +
+  'mount --rbind -- "$source" "$at" || exit 1; ' +
+  '[ "$(stat -c %d:%i -- "$at")" = "$identity" ] || ' +
+  '{ echo "$source is not the directory that it was" >&2; exit 1; }; ' +
+  'while [ "$1" != -- ]; do mount --rbind -- "$at/$1" "$at/$1" || exit 1; shift; done; shift; ' +
+  'while [ "$1" != -- ]; do ' +
+  'mount -t tmpfs -o ro,size=4k,mode=555 none "$at/$1" || exit 1; shift; done; shift; ';
 
-/** The command that runs what comes after it where `masks` are covered in `source`. */
-export function covering(source: string, masks: readonly string[]): readonly string[] {
-  return ["sh", "-c", coverThenRun, "sh", ...pinsFor(source, masks), "--", ...masks, "--"];
+/** The arguments that {@linkcode pinScript} takes. */
+export function pinArguments(
+  share: Pick<VirtiofsdShare, "source" | "identity" | "masks">,
+  at: string,
+): readonly string[] {
+  const { source, identity, masks } = share;
+  const relative = (path: string) => path.slice(source === "/" ? 1 : source.length + 1);
+  return [
+    ...[source, identity, at],
+    ...pinsFor(source, masks).map(relative),
+    ...["--", ...masks.map(relative), "--"],
+  ];
 }
 
 /**
@@ -66,8 +84,8 @@ export function virtiofsdArgv(
   ids: IdMapping,
   isolation: Isolation,
 ): readonly string[] {
-  const cover = covering(share.source, share.masks);
-  const serve = [virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.source}`];
+  const cover = ["sh", "-c", `${pinScript}exec "$@"`, "sh", ...pinArguments(share, share.root)];
+  const serve = [virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.root}`];
   const options = ["--log-level=warn", ...(share.readonly ? ["--readonly"] : [])];
   if (isolation === "user-namespace") {
     return [

@@ -23,6 +23,8 @@ export interface ShareRecord {
   readonly source: string;
   /** Where the guest has it; absent for a share of the runner's own (its Nix store). */
   readonly target?: string | undefined;
+  /** "DEVICE:INODE" of the source, as it was when it was looked at. */
+  readonly identity: string;
   /** Whether the host refuses every change. */
   readonly readonly: boolean;
   /** Whether the guest may change what it sees, in its own memory only. */
@@ -78,6 +80,8 @@ export interface VmRecord {
   readonly servers: readonly { readonly id: string; readonly process: ProcessIdentity }[];
   /** What it shares. */
   readonly shares: readonly ShareRecord[];
+  /** The number of the next share: none is given twice, since a device may outlast its share. */
+  readonly nextShare: number;
   /** Its place in the host's network. */
   readonly network: {
     /** What the guest may reach now. */
@@ -105,6 +109,7 @@ const isShare = isObjectOf<ShareRecord>({
   id: isString,
   tag: isString,
   source: isString,
+  identity: isString,
   target: isOptional(isString),
   readonly: isBoolean,
   overlay: isBoolean,
@@ -151,6 +156,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
     process: isIdentity,
   })),
   shares: isArrayOf(isShare),
+  nextShare: isInteger,
   network: isObjectOf<VmRecord["network"]>({
     policy: isPolicy,
     slot: isInteger,

@@ -24,6 +24,14 @@ export interface Exposure {
   readonly until?: number | undefined;
 }
 
+/** A file as the user has seen it. */
+export interface SeenFile {
+  readonly path: string;
+  /** What a link in its place, or on the way to it, led to: Nix counts imports from there. */
+  readonly realPath: string;
+  readonly hash: string;
+}
+
 /** What is known of the files of one project that the host evaluates or runs. */
 export interface TrustState {
   /** The version of this format. */
@@ -32,8 +40,8 @@ export interface TrustState {
   readonly project: string;
   /** When all of `files` were last known to be as the user left them. */
   readonly trustedAt: number;
-  /** SHA-256 of each file's text as it was seen, by path. */
-  readonly files: readonly { readonly path: string; readonly hash: string }[];
+  /** Each file as it was seen: where it really was, and the SHA-256 of what was in it. */
+  readonly files: readonly SeenFile[];
   /** Files outside of `.nixbox` that the config led to. */
   readonly roots: readonly string[];
   readonly exposures: readonly Exposure[];
@@ -43,7 +51,7 @@ const isTrustState: Check<TrustState> = isObjectOf<TrustState>({
   version: isOneOf(1),
   project: isString,
   trustedAt: isNumber,
-  files: isArrayOf(isObjectOf<TrustState["files"][number]>({ path: isString, hash: isString })),
+  files: isArrayOf(isObjectOf<SeenFile>({ path: isString, realPath: isString, hash: isString })),
   roots: isArrayOf(isString),
   exposures: isArrayOf(isObjectOf<Exposure>({
     source: isString,
@@ -154,14 +162,24 @@ export function isSuspect(
   exposures: readonly Exposure[],
   isMaskIntact: (mask: Exposure["masks"][number]) => boolean,
 ): boolean {
+  if (isAsSeen(file, state)) return false;
   const seen = state.files.find(({ path }) => path === file.path);
-  if (seen?.hash === file.hash) return false;
   // What is new in `.nixbox` was not there when the last machine ended; elsewhere nobody looked.
   const isKnownPlace = seen !== undefined || isWithin(file.path, configDirectory);
   return exposures.some((exposure) =>
     [file.path, file.realPath].some((path) => covers(exposure, path, isMaskIntact)) &&
     (!isKnownPlace || exposure.until === undefined || exposure.until > state.trustedAt) &&
     file.changedAt >= exposure.since - clockStepMs
+  );
+}
+
+/** Whether a file is, and lies, as the user saw it. */
+export function isAsSeen(
+  file: Pick<WatchedFile, "path" | "realPath" | "hash">,
+  state: TrustState,
+): boolean {
+  return state.files.some(({ path, realPath, hash }) =>
+    path === file.path && realPath === file.realPath && hash === file.hash
   );
 }
 

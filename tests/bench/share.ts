@@ -5,7 +5,7 @@
 import { openProject } from "../../mod.ts";
 import { spawnDetached } from "../../lib/host/detached.ts";
 import { endProcess } from "../../lib/host/end_process.ts";
-import { exists } from "../../lib/host/files.ts";
+import { directoryIdentity, exists } from "../../lib/host/files.ts";
 import { run } from "../../lib/host/process.ts";
 import { waitFor } from "../../lib/host/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
@@ -88,7 +88,16 @@ print(written - started, done - written, done - started)
 
 async function measure(more: readonly string[], files: number): Promise<number[] | string> {
   const source = await Deno.makeTempDir({ dir: directory });
-  const share = { source, readonly: false, socket: `${directory}/s.sock`, masks: [] };
+  const root = `${directory}/s.root`;
+  await Deno.mkdir(root, { recursive: true });
+  const share = {
+    source,
+    identity: await directoryIdentity(source),
+    root,
+    readonly: false,
+    socket: `${directory}/s.sock`,
+    masks: [],
+  };
   const { uid, gid } = host.user;
   const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
   const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnDetached } from "../../lib/host/detached.ts";
 import { detectHost } from "../../lib/host/detect.ts";
-import { exists } from "../../lib/host/files.ts";
+import { directoryIdentity, exists } from "../../lib/host/files.ts";
 import { waitFor } from "../../lib/host/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
 import { guestGid, guestUid, virtiofsdArgv } from "../../lib/share/virtiofsd.ts";
@@ -49,7 +49,16 @@ Deno.test("QEMU's driver tells, adds and removes devices of a running guest", as
   await t.step("a share comes, is written to, and goes; then its virtiofsd may end", async () => {
     const source = `${directory}/source`;
     await Deno.mkdir(source);
-    const share = { source, readonly: false, socket: `${directory}/s.sock`, masks: [] };
+    const root = `${directory}/s.root`;
+    await Deno.mkdir(root, { recursive: true });
+    const share = {
+      source,
+      identity: await directoryIdentity(source),
+      root,
+      readonly: false,
+      socket: `${directory}/s.sock`,
+      masks: [],
+    };
     const { uid, gid } = host.user;
     const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
     const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";

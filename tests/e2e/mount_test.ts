@@ -103,6 +103,19 @@ Deno.test("shares come and go while a machine runs", async (t) => {
     await inGuest("pkill sleep");
   });
 
+  await t.step("--force needs no leave of the guest's, and leaves no id behind", async () => {
+    await mustMount(`${parent}/busy:/mnt/stubborn`);
+    await inGuest("sudo mv /run/nixbox/provision.sh /run/nixbox/away");
+    assert.equal((await project.call(["unmount", "/mnt/stubborn"])).code, 1);
+    const { code, stderr } = await project.call(["unmount", "/mnt/stubborn", "--force"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /warning: the guest could not unmount/);
+    await inGuest("sudo mv /run/nixbox/away /run/nixbox/provision.sh; sudo umount /mnt/stubborn");
+    await mustMount(`${parent}/busy:/mnt/again`);
+    assert.equal((await project.run("touch /mnt/again/x")).code, 0);
+    await mustUnmount("/mnt/again");
+  });
+
   await t.step("a share that the config gave goes and comes as well", async () => {
     await mustUnmount("~/workspace");
     assert.equal(await inGuest("cd; ls -A workspace"), "");

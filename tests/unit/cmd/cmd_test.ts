@@ -43,6 +43,10 @@ Deno.test("what a guest wrote cannot act on the terminal", () => {
   assert.equal(printable("\x1b[2Ja\r\nb\x07\tc\x9b1m"), "\\x1b[2Ja\nb\\x07\tc\\x9b1m");
 });
 
+Deno.test("nor can it hide what a line says", () => {
+  assert.equal(printable("# a\r evil; \u202e)(\u2066"), "# a\\x0d evil; \\u202e)(\\u2066");
+});
+
 Deno.test("columns stand two apart, and times read like times", () => {
   assert.deepEqual(table([["a", "bb"], ["ccc", "d"]]), ["a    bb", "ccc  d"]);
   assert.deepEqual([40, 3210, 125_000].map(duration), ["40 ms", "3.2 s", "2 min 5 s"]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { requireNoWayOut } from "../../../lib/host/way_out.ts";
+import { realPathWithin, requireNoWayOut } from "../../../lib/host/way_out.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 const share = `${root}/share`;
@@ -20,6 +20,7 @@ const out = [
   "sub/absolute/deep",
   "inside/absolute/new",
   "out/.",
+  "dangling",
 ];
 for (const path of out) {
   Deno.test(`a guest's link that leads out is refused: ${path}`, async () => {
@@ -29,12 +30,32 @@ for (const path of out) {
   });
 }
 
-const fine = ["", "sub", "inside/deep", "new", "sub/new/x", "loop", "dangling", "out/../share/sub"];
+const fine = ["", "sub", "inside/deep", "new", "sub/new/x", "loop", "out/../share/sub"];
 for (const path of fine) {
   Deno.test(`a path that stays is none: share/${path}`, async () => {
     await requireNoWayOut(`${share}/${path}`, [share]);
   });
 }
+
+Deno.test("a guest's link is found behind one of the user's own", async () => {
+  await Deno.symlink("share/release", `${root}/current`);
+  await Deno.symlink("sub", `${share}/release`);
+  assert.equal(await requireNoWayOut(`${root}/current/deep`, [share]), share);
+  await Deno.remove(`${share}/release`);
+  await Deno.symlink("../secret", `${share}/release`);
+  const says = /share\/release is a symlink that leads to .*\/secret/;
+  await assert.rejects(requireNoWayOut(`${root}/current`, [share]), says);
+});
+
+Deno.test("a path that leads elsewhere by now is refused", async () => {
+  const path = `${share}/flips`;
+  await Deno.mkdir(path);
+  const entered = await requireNoWayOut(path, [share]);
+  assert.equal(await realPathWithin(path, entered), path);
+  await Deno.remove(path);
+  await Deno.symlink("../secret", path);
+  await assert.rejects(realPathWithin(path, entered), /leads to .*\/secret now/);
+});
 
 Deno.test("links of the user's own, and where no guest can write, are none of its business", async () => {
   await requireNoWayOut(`${root}/secret/own/deep`, [share]);

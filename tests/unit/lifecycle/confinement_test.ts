@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
+import { directoryIdentity } from "../../../lib/host/files.ts";
 import { pipe } from "../../../lib/host/pipe.ts";
 import { run } from "../../../lib/host/process.ts";
 import { confinedProgram } from "../../../lib/lifecycle/confined.ts";
@@ -28,6 +29,7 @@ const work: CopyWork = {
   host,
   record: {
     ...exampleRecord,
+    project: share,
     secretsDirectory: `${root}/empty`,
     shares: [{ ...first, source: share, masks: [`${share}/.nixbox`] }],
   },
@@ -76,9 +78,42 @@ Deno.test("what is hidden from the guest is hidden from its tar", async () => {
   assert.doesNotMatch(text, /hidden/);
 });
 
+Deno.test("a copy to the project's directory leaves .nixbox alone, shared or not", async () => {
+  const place = `${root}/place`;
+  const project = `${place}/project`;
+  await Deno.mkdir(`${project}/.nixbox`, { recursive: true });
+  await Deno.writeTextFile(`${project}/.nixbox/config.nix`, "mine");
+  await Deno.writeTextFile(`${place}/beside`, "secret");
+  const unshared = { ...work, record: { ...work.record, project, shares: [] } };
+  const tar = await hostTar(unshared, project, "extract", []);
+  const content = new TextEncoder().encode("evil");
+  await pipe(new Blob([content]).stream(), tar, {
+    head: tarHeader({ name: ".nixbox/config.nix", size: 4, mode: 0o644, mtime: 0 }),
+    tail: tarTrailer(4),
+  }).catch(() => {});
+  assert.equal(await Deno.readTextFile(`${project}/.nixbox/config.nix`), "mine");
+  const create = await hostTar(unshared, place, "create", ["."]);
+  const chunks: Uint8Array[] = [];
+  await pipe(
+    { ...create, accept: [1, 2] },
+    new WritableStream({
+      write: (chunk: Uint8Array) => void chunks.push(chunk),
+    }),
+  ).catch(() => {});
+  const text = chunks.map((chunk) => new TextDecoder().decode(chunk)).join("");
+  assert.match(text, /secret/);
+  assert.doesNotMatch(text, /mine/);
+});
+
+Deno.test("where nothing can be confined, what holds .nixbox is not copied as a whole", async () => {
+  const plain = { ...work, host: { ...host, userNamespaces: () => Promise.resolve(false) } };
+  await assert.rejects(hostTar(plain, share, "create", ["."]), /holds .*\.nixbox/);
+});
+
 async function confined(command: string, readonly: boolean): Promise<string> {
   const shell = await confinedProgram(host, await Deno.realPath("/bin/sh"));
-  const confinement = { root: `${root}/empty`, source: share, masks: [], readonly };
+  const identity = await directoryIdentity(share);
+  const confinement = { root: `${root}/empty`, source: share, identity, masks: [], readonly };
   const argv = confinedArgv(shell, ["-c", command], confinement);
   const { stdout, stderr } = await run(argv, { accept: "any" });
   return stdout + stderr;

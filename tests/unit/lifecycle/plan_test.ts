@@ -58,7 +58,10 @@ const input: PlanInput = {
   runner,
   build: "prebuilt",
   guest: { user: "dev", home: "/home/dev" },
-  sources: ["/home/ann/box", "/real/data"],
+  sources: [
+    { path: "/home/ann/box", identity: "1:2" },
+    { path: "/real/data", identity: "1:3" },
+  ],
   privateDirectories: ["/home/ann/box/.nixbox", "/s"],
   runnerShares: [],
   isolation: "user-namespace",
@@ -93,6 +96,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
         id: "share0",
         tag: "nixbox-share0",
         source: "/home/ann/box",
+        identity: "1:2",
         target: "/home/dev/workspace",
         readonly: false,
         overlay: false,
@@ -105,6 +109,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
         id: "share1",
         tag: "nixbox-share1",
         source: "/real/data",
+        identity: "1:3",
         target: "/mnt/data",
         readonly: true,
         overlay: false,
@@ -114,6 +119,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
         socket: "/r/0123456789ab/share1.sock",
       },
     ],
+    nextShare: 2,
     network: {
       policy: {
         mode: "open",
@@ -167,20 +173,24 @@ Deno.test("where the limit of open files can be raised, virtiofsd starts with mo
 
 Deno.test("every directory is served by a virtiofsd of its own, and .nixbox is masked where it is", () => {
   const [own, other] = makePlan(input).virtiofsd;
-  assert.ok(own?.argv.includes("/home/ann/box/.nixbox"));
-  assert.ok(own?.argv.includes("--shared-dir=/home/ann/box"));
+  assert.ok(own?.argv.includes(".nixbox"));
+  assert.ok(own?.argv.includes("/home/ann/box"));
+  assert.ok(own?.argv.includes("--shared-dir=/r/0123456789ab/share0.sock.root"));
   assert.ok(!own?.argv.includes("--readonly"));
   assert.ok(other?.argv.includes("--readonly"));
   assert.ok(!other?.argv.some((word) => word.includes(".nixbox")));
 });
 
 Deno.test("a share of .nixbox itself is refused", () => {
-  const sources = ["/home/ann/box/.nixbox/ssh", "/data"];
+  const sources = [
+    { path: "/home/ann/box/.nixbox/ssh", identity: "1:4" },
+    { path: "/data", identity: "1:5" },
+  ];
   assert.throws(() => makePlan({ ...input, sources }), /must not be shared/);
 });
 
 Deno.test("what a runner brings as its own share is served read-only, under its own tag", () => {
-  const store = { tag: "ro-store", source: "/nix/store" };
+  const store = { tag: "ro-store", source: "/nix/store", identity: "1:6" };
   const plan = makePlan({ ...input, runnerShares: [store] });
   assert.equal(plan.record.shares[0]?.target, undefined);
   assert.equal(plan.record.shares[0]?.readonly, true);

@@ -4,11 +4,13 @@ import { detectHost } from "../../../lib/host/detect.ts";
 import { findProject } from "../../../lib/config/find.ts";
 import {
   endExposure,
+  loadConfigToRun,
   loadTrustedConfig,
   noteExposure,
   noteSeen,
   suspectFiles,
 } from "../../../lib/lifecycle/trust.ts";
+import { watchedFiles } from "../../../lib/lifecycle/watched_files.ts";
 import { checkConfig } from "../../../lib/config/schema.ts";
 import { exampleRecord } from "../support/record.ts";
 import { sampleWith } from "../config/sample.ts";
@@ -51,7 +53,9 @@ class Workspace {
   async up(masks: readonly string[], source = this.directory): Promise<void> {
     const project = await this.project();
     const modules = [`${this.directory}/tools/guest.nix`];
-    await noteSeen(this.host, project, checkConfig(sampleWith({ "nix.modules": modules }), "c"));
+    const config = checkConfig(sampleWith({ "nix.modules": modules }), "c");
+    const files = await watchedFiles(project.configDirectory, modules, this.host.user.home);
+    await noteSeen(this.host, project, { config, files });
     const [share] = exampleRecord.shares;
     assert.ok(share);
     await noteExposure(this.host, await this.record(), [{ ...share, source, masks }]);
@@ -196,4 +200,71 @@ Deno.test("keys are no config, and a pipe that a guest planted is not opened", a
   await Deno.symlink("loop", `${workspace.directory}/.nixbox/loop`);
   await Deno.symlink("/", `${workspace.directory}/tools/root`);
   assert.deepEqual(await workspace.suspects(), []);
+});
+
+Deno.test("a link to a file that says the same is a change: what it imports lies elsewhere", async () => {
+  const workspace = await Workspace.make();
+  const masks = [`${workspace.directory}/.nixbox`];
+  await workspace.write("tools/guest.nix", "import ./lib.nix\n");
+  await workspace.write("tools/lib.nix", "{ }\n");
+  await workspace.up(masks);
+  assert.deepEqual(await workspace.suspects(), []);
+  await Deno.mkdir(`${workspace.directory}/evil`);
+  await workspace.write("evil/guest.nix", "import ./lib.nix\n");
+  await workspace.write("evil/lib.nix", "{ evil = true; }\n");
+  await Deno.remove(`${workspace.directory}/tools/guest.nix`);
+  await Deno.symlink("../evil/guest.nix", `${workspace.directory}/tools/guest.nix`);
+  assert.deepEqual(await workspace.suspects(), ["evil/lib.nix", "tools/guest.nix"]);
+  await workspace.down();
+  assert.deepEqual(await workspace.suspects(), ["evil/lib.nix", "tools/guest.nix"]);
+});
+
+Deno.test("what a config names by an absolute path, or from home, is watched too", async () => {
+  const workspace = await Workspace.make();
+  const { home } = workspace.host.user;
+  const inHome = `nixbox-test-${crypto.randomUUID()}.nix`;
+  await Deno.writeTextFile(`${home}/${inHome}`, "{ }\n");
+  try {
+    const absolute = `${workspace.directory}/tools/absolute.nix`;
+    await Deno.writeTextFile(absolute, "{ }\n");
+    const config = `{ a = import ${absolute}; # x\r b = import ~/${inHome};\n }\n`;
+    await workspace.write(".nixbox/config.nix", config);
+    await workspace.up([`${workspace.directory}/.nixbox`]);
+    await Deno.writeTextFile(absolute, "{ evil = true; }\n");
+    assert.deepEqual(await workspace.suspects(), ["tools/absolute.nix"]);
+    const files = await watchedFiles(`${workspace.directory}/.nixbox`, [], home);
+    assert.ok(files.some(({ path }) => path === `${home}/${inHome}`));
+  } finally {
+    await Deno.remove(`${home}/${inHome}`);
+  }
+});
+
+Deno.test("what is accepted does not forget a machine that came up meanwhile", async () => {
+  const workspace = await Workspace.make();
+  await workspace.up([]);
+  await workspace.write(".nixbox/config.nix", "{ one = true; }\n");
+  await workspace.down();
+  const { accept } = await suspectFiles(workspace.host, await workspace.project());
+  const [share] = exampleRecord.shares;
+  assert.ok(share);
+  const again = [{ ...share, source: workspace.directory, masks: [] }];
+  await noteExposure(workspace.host, await workspace.record(), again);
+  await accept();
+  await workspace.write(".nixbox/config.nix", "{ two = true; }\n");
+  assert.deepEqual(await workspace.suspects(), [".nixbox/config.nix"]);
+});
+
+Deno.test("while another machine can write to a config, it is not run", async () => {
+  const outer = await Workspace.make();
+  await Deno.mkdir(`${outer.directory}/sub/.nixbox`, { recursive: true });
+  await outer.write("sub/.nixbox/config.nix", "{ }\n");
+  const inner = await findProject(outer.host, `${outer.directory}/sub`);
+  const config = checkConfig(sampleWith({}), "c");
+  const files = await watchedFiles(inner.configDirectory, [], outer.host.user.home);
+  await noteSeen(outer.host, inner, { config, files });
+  await outer.up([`${outer.directory}/.nixbox`]);
+  assert.deepEqual((await suspectFiles(outer.host, inner)).suspects, []);
+  const nix = await outer.host.which("nix");
+  if (nix === undefined) return;
+  await assert.rejects(loadConfigToRun(outer.host, inner), /a machine that is up can write to/);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
+import { directoryIdentity } from "../../../lib/host/files.ts";
 import { isWithin } from "../../../lib/host/guest_path.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
 import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
@@ -9,6 +10,8 @@ const share = {
   source: "/home/ann/it's a project",
   readonly: true,
   socket: "/r/s.sock",
+  identity: "1:2",
+  root: "/r/s.sock.root",
   masks: ["/home/ann/it's a project/.nixbox"],
 };
 
@@ -21,7 +24,7 @@ Deno.test("in a user namespace the guest's user is the one id that is mapped", (
       "--translate-uid=map:1000:0:1",
       "--translate-gid=map:100:0:1",
       "--readonly",
-      "--shared-dir=/home/ann/it's a project",
+      "--shared-dir=/r/s.sock.root",
     ]
   ) assert.ok(argv.includes(word), word);
 });
@@ -38,20 +41,24 @@ Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => 
   assert.ok(!argv.includes("--readonly"));
 });
 
+/** Runs a script in virtiofsd's place, with everything else as it is. */
+async function inPlace(source: string, masks: readonly string[], script: string) {
+  const root = await Deno.makeTempDir();
+  const made = { ...share, source, masks, root, identity: await directoryIdentity(source) };
+  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace");
+  const before = argv.slice(0, argv.indexOf("virtiofsd"));
+  return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
+}
+
 Deno.test("the masks cover the directories that they name, for the program after them alone", async () => {
   const source = await Deno.makeTempDir({ prefix: "nixbox it's " });
   await Deno.mkdir(`${source}/.nixbox`);
   await Deno.writeTextFile(`${source}/.nixbox/config.nix`, "secret");
-  const argv = virtiofsdArgv(
-    "ls",
-    { ...share, source, masks: [`${source}/.nixbox`] },
-    ids,
-    "user-namespace",
-  );
-  // Everything as it is, with `ls -A` in virtiofsd's place.
-  const cut = argv.indexOf("ls");
-  const { stdout } = await run([...argv.slice(0, cut), "ls", "-A", `${source}/.nixbox`]);
-  assert.equal(stdout, "");
+  await Deno.writeTextFile(`${source}/file`, "seen");
+  const script = 'cat "$1/file"; ls -A "$1/.nixbox"; touch "$1/.nixbox/x"';
+  const { stdout, stderr } = await inPlace(source, [`${source}/.nixbox`], script);
+  assert.equal(stdout, "seen");
+  assert.match(stderr, /[Rr]ead-only/);
   assert.equal(await Deno.readTextFile(`${source}/.nixbox/config.nix`), "secret");
   await Deno.remove(source, { recursive: true });
 });
@@ -60,15 +67,28 @@ Deno.test("a directory on the way to a mask cannot be renamed", async () => {
   const source = await Deno.makeTempDir();
   await Deno.mkdir(`${source}/a/b/.nixbox`, { recursive: true });
   const masks = [`${source}/a/b/.nixbox`];
-  const argv = virtiofsdArgv("sh", { ...share, source, masks }, ids, "user-namespace");
-  const cut = argv.indexOf("sh", argv.lastIndexOf("--"));
   const script = 'cd "$1"; mv a c; mv a/b a/c; mv a/b/.nixbox a/b/c; touch a/b/.nixbox/x; ls a/b';
-  const { stdout, stderr } = await run([...argv.slice(0, cut), "sh", "-c", script, "sh", source], {
-    accept: "any",
-  });
+  const { stdout, stderr } = await inPlace(source, masks, script);
   assert.equal(stdout, "");
   assert.equal(stderr.match(/busy/gi)?.length, 3, stderr);
   await Deno.remove(source, { recursive: true });
+});
+
+Deno.test("a directory that took the place of the one that was looked at is not served", async () => {
+  const parent = await Deno.makeTempDir();
+  await Deno.mkdir(`${parent}/looked at`);
+  await Deno.mkdir(`${parent}/secret`);
+  const identity = await directoryIdentity(`${parent}/looked at`);
+  await Deno.rename(`${parent}/looked at`, `${parent}/away`);
+  await Deno.symlink("secret", `${parent}/looked at`);
+  const root = await Deno.makeTempDir();
+  const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
+  const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace"), {
+    accept: "any",
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /looked at is not the directory that it was/);
+  await Deno.remove(parent, { recursive: true });
 });
 
 Deno.test("what must be a mount point is every directory between a share and its masks", () => {

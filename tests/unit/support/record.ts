@@ -37,6 +37,7 @@ export const exampleRecord: VmRecord = {
       id: "share0",
       tag: "nixbox-share0",
       source: "/home/ann/box",
+      identity: "1:2",
       target: "/home/dev/workspace",
       readonly: false,
       overlay: false,
@@ -49,6 +50,7 @@ export const exampleRecord: VmRecord = {
       id: "share1",
       tag: "nixbox-share1",
       source: "/home/ann/box/deep/data",
+      identity: "1:3",
       target: "/data",
       readonly: true,
       overlay: false,
@@ -58,6 +60,7 @@ export const exampleRecord: VmRecord = {
       socket: "/run/user/1000/nixbox/0123456789ab/share1.sock",
     },
   ],
+  nextShare: 2,
   network: {
     policy: examplePolicy,
     slot: 3,
