@@ -1,4 +1,8 @@
 # The NixOS configuration of one project's machine, for a host of one system.
+#
+#   project           what of the config decides the build: example-project.json shows it
+#   projectDirectory  where the project's modules are
+#   hostSystem        "x86_64-linux", "aarch64-linux" or "aarch64-darwin"
 {
   nixpkgs,
   microvm,
@@ -11,33 +15,33 @@ let
   guestSystem = builtins.replaceStrings [ "-darwin" ] [ "-linux" ] hostSystem;
   isDarwin = lib.hasSuffix "-darwin" hostSystem;
 
-  # A package by the name that the config gives: "nodejs", "python3Packages.numpy".
-  packageOf =
-    pkgs: name:
-    lib.attrByPath (lib.splitString "." name)
-      (throw "nixbox: nixpkgs has no package \"${name}\" (nix.packages, nix.ldLibraries); search.nixos.org/packages finds names")
-      pkgs;
+  fromProject =
+    { pkgs, ... }:
+    let
+      packagesFor = key: map (import ./package-by-name.nix { inherit lib pkgs; } key);
+    in
+    {
+      nixbox = {
+        hostName = project.name;
+        inherit (project) user hypervisor diskGB;
+        packages = packagesFor "nix.packages" project.packages;
+        nixLd.libraries = packagesFor "nix.ldLibraries" project.ldLibraries;
+      };
+    };
+
+  # vfkit runs on the Mac, and macOS' file system may not tell apart names that differ in case only.
+  onDarwin = {
+    microvm.vmHostPackages = nixpkgs.legacyPackages.${hostSystem};
+    microvm.storeOnDisk = true;
+  };
 in
-nixpkgs.lib.nixosSystem {
-  system = guestSystem;
+lib.nixosSystem {
   modules = [
     microvm.nixosModules.microvm
     ./guest
-    (
-      { pkgs, ... }:
-      {
-        nixbox = {
-          hostName = project.name;
-          user = project.user;
-          hypervisor = project.hypervisor;
-          diskGB = project.diskGB;
-          packages = map (packageOf pkgs) project.packages;
-          ldLibraries = map (packageOf pkgs) project.ldLibraries;
-        };
-        microvm.vmHostPackages = lib.mkIf isDarwin nixpkgs.legacyPackages.${hostSystem};
-        microvm.storeOnDisk = lib.mkIf isDarwin true;
-      }
-    )
+    fromProject
+    { nixpkgs.hostPlatform = guestSystem; }
   ]
+  ++ lib.optional isDarwin onDarwin
   ++ map (file: projectDirectory + "/${file}") project.modules;
 }

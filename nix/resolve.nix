@@ -79,6 +79,7 @@ let
       // (
         if isList (set.scripts or null) then { scripts = map (locatedScript base) set.scripts; } else { }
       )
+      // (if set ? env then { env = locatedEnv base set.env; } else { })
       // (
         if isAttrs (set.nix or null) && isList (set.nix.modules or null) then
           { nix = set.nix // { modules = map (absolute base) set.nix.modules; }; }
@@ -228,9 +229,7 @@ let
     else
       right;
 
-  ownSettings = located configDir (removeAttrs userConfig [ "plugins" ]);
-  userSettings =
-    ownSettings // (if ownSettings ? env then { env = locatedEnv configDir ownSettings.env; } else { });
+  userSettings = located configDir (removeAttrs userConfig [ "plugins" ]);
 
   # The project's directory is there once: a mount of the config's own that has its source or takes
   # its target (to make it read-only, say) stands for the default one.

@@ -1,59 +1,15 @@
 import type { Project } from "../config/types.ts";
+import { assetsDirectory } from "../host/assets.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError, removeIfExists } from "../host/files.ts";
 import { isBuiltInPlugin } from "./plugins.ts";
 
-const defaultNix = (name: string) =>
-  `# ${name}: what it brings, in one line; \`nixbox plugins\` shows this.
-#
-# A plugin is part of a config, or a function of what is known of the host. It may not set env.
-{ home, ... }:
-{
-  nix.packages = [ "hello" ]; # names in nixpkgs
-
-  network.domains = [ ]; # what it needs in mode filtered
-
-  # A directory of the host, if it is there: what the guest changes stays in the guest.
-  mounts =
-    if builtins.pathExists "\${home}/.config/${name}" then
-      [
-        {
-          source = "~/.config/${name}";
-          target = "~/.config/${name}";
-          overlay = true;
-        }
-      ]
-    else
-      [ ];
-
-  scripts = [ ./scripts/setup.sh ]; # run in the guest after boot
-}
-`;
-
-const setupScript = (name: string) =>
-  `#!/bin/sh
-# Runs in the guest after boot, as its user, with the project's env.
-echo "${name} is set up on $(uname -n)"
-`;
-
-const helloCommand = (name: string) =>
-  `#!/bin/sh
-# says what a command knows: nixbox ${name} hello
-echo "machine $NIXBOX_NAME of $NIXBOX_PROJECT, plugin $NIXBOX_PLUGIN"
-[ -z "\${NIXBOX_SSH_CONFIG:-}" ] || ssh -F "$NIXBOX_SSH_CONFIG" nixbox uname -a
-`;
-
-const guestCommand = (name: string) =>
-  `// asks the machine for its name: nixbox ${name} guest
-import { openProject } from "nixbox";
-
-const project = await openProject(Deno.env.get("NIXBOX_PROJECT") ?? ".");
-const { stdout } = await project.output(["uname", "-n"]);
-console.log(\`the machine calls itself \${stdout.trim()}\`);
-`;
+/** What stands for the plugin's name in the template. */
+const nameInTemplate = "my-plugin";
 
 /**
- * Writes a plugin that works into `.nixbox/plugins/NAME`, to be changed.
+ * Writes a plugin that works into `.nixbox/plugins/NAME`, to be changed: the template that
+ * `nix flake init -t` gives, too, under the name it is to have.
  *
  * @param reserved Names of nixbox's own commands, by which a plugin's could not be reached.
  * @returns Its directory.
@@ -77,21 +33,26 @@ export async function newPlugin(
   if (await exists(directory)) {
     throw new NixboxError("there is such a plugin already", { where: directory });
   }
-  const files: readonly (readonly [string, string, number])[] = [
-    ["default.nix", defaultNix(name), 0o644],
-    ["scripts/setup.sh", setupScript(name), 0o755],
-    ["commands/hello", helloCommand(name), 0o755],
-    ["commands/guest.ts", guestCommand(name), 0o644],
-  ];
+  const template = `${await assetsDirectory()}/nix/templates/plugin`;
   try {
-    for (const [path, text, mode] of files) {
-      const file = `${directory}/${path}`;
-      await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
-      await Deno.writeTextFile(file, text, { createNew: true, mode });
-    }
+    await copyTemplate(template, directory, name);
   } catch (error) {
     await removeIfExists(directory);
     throw fileError(`${directory} could not be written`, error);
   }
   return directory;
+}
+
+async function copyTemplate(from: string, to: string, name: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    const [source, target] = [`${from}/${entry.name}`, `${to}/${entry.name}`];
+    if (entry.isDirectory) {
+      await copyTemplate(source, target, name);
+      continue;
+    }
+    const text = (await Deno.readTextFile(source)).replaceAll(nameInTemplate, name);
+    const mode = text.startsWith("#!") ? 0o755 : 0o644;
+    await Deno.writeTextFile(target, text, { createNew: true, mode });
+  }
 }

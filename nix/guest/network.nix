@@ -11,10 +11,22 @@
     enable = true;
     networks."10-nixbox" = {
       matchConfig.Type = "ether";
+      # Docker's and other cards that software makes are none of ours.
+      matchConfig.Kind = "!*";
       networkConfig.DHCP = "ipv4";
+      # There is no IPv6 in any mode; waiting for a router would delay what asks for both.
+      networkConfig.IPv6AcceptRA = false;
+      networkConfig.LinkLocalAddressing = "no";
       dhcpV4Config.ClientIdentifier = "mac";
     };
-    # Nothing at boot needs the network to be up.
-    wait-online.enable = false;
+  };
+  # Only the host's name server, as it answers now: what it refuses is to be seen there, and what it
+  # answers opens the firewall for as long as it said.
+  services.resolved.settings.Resolve = {
+    FallbackDNS = "";
+    LLMNR = false;
+    MulticastDNS = false;
+    DNSSEC = false;
+    Cache = "no";
   };
 }

@@ -288,7 +288,7 @@ Deno.test("every built-in plugin resolves, and brings what it needs in mode filt
   const directory = new URL("../../nix/plugins/", import.meta.url);
   const names = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
     .map((name) => name.replace(/\.nix$/, "")).sort();
-  assert.deepEqual(names, ["agent", "aws", "claude-code", "github", "scala-sbt"]);
+  assert.deepEqual(names, ["agent", "aws", "claude-code", "docker", "github", "scala-sbt"]);
   for (const name of names) {
     const config = await load(`{ plugins = [ "${name}" ]; }`);
     assert.ok(config.network.domains.length > 1, name);

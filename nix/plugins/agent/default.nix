@@ -3,13 +3,6 @@
 # Their directories are overlays: the guest may change what it sees, and nothing of that reaches the
 # host, where the agents' own tools and hooks would run.
 { home, ... }:
-let
-  overlay = directory: {
-    source = "~/${directory}";
-    target = "~/${directory}";
-    overlay = true;
-  };
-in
 {
   nix.packages = [
     "codex"
@@ -28,12 +21,10 @@ in
     "opencode.ai"
     "models.dev"
   ];
-  mounts = map overlay (
-    builtins.filter (directory: builtins.pathExists "${home}/${directory}") [
-      ".codex"
-      ".gemini"
-      ".config/opencode"
-      ".local/share/opencode"
-    ]
-  );
+  mounts = import ../../host-overlays.nix home [
+    ".codex"
+    ".gemini"
+    ".config/opencode"
+    ".local/share/opencode"
+  ];
 }

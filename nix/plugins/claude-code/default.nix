@@ -13,15 +13,5 @@
     "claude.ai"
     "claude.com"
   ];
-  mounts =
-    if builtins.pathExists "${home}/.claude" then
-      [
-        {
-          source = "~/.claude";
-          target = "~/.claude";
-          overlay = true;
-        }
-      ]
-    else
-      [ ];
+  mounts = import ../../host-overlays.nix home [ ".claude" ];
 }

@@ -3,13 +3,6 @@
 # The caches are overlays: the guest adds to what it sees in its own memory. Written to for real, a
 # poisoned jar or a plugin in ~/.sbt would run on this host at the next sbt.
 { home, ... }:
-let
-  overlay = directory: {
-    source = "~/${directory}";
-    target = "~/${directory}";
-    overlay = true;
-  };
-in
 {
   nix.packages = [
     "jdk"
@@ -30,12 +23,10 @@ in
     "github.com"
     "githubusercontent.com"
   ];
-  mounts = map overlay (
-    builtins.filter (directory: builtins.pathExists "${home}/${directory}") [
-      ".cache/coursier"
-      ".ivy2"
-      ".sbt"
-    ]
-  );
+  mounts = import ../../host-overlays.nix home [
+    ".cache/coursier"
+    ".ivy2"
+    ".sbt"
+  ];
   scripts = [ ./scripts/credentials.sh ];
 }

@@ -23,7 +23,10 @@ rec {
       type = name: check: { inherit name check; };
     in
     {
+      bool = type "a boolean" builtins.isBool;
       str = type "a string" builtins.isString;
+      nullOr =
+        other: type "null or ${other.name}" (value: value == null || other.check value);
       package = type "a package" (value: value.type or null == "derivation");
       ints.positive = type "a positive integer" (value: builtins.isInt value && value > 0);
       enum = values: type "one of ${toString values}" (value: builtins.elem value values);
@@ -151,7 +154,10 @@ rec {
       values = map (one: one.value) (builtins.filter (one: one.priority == strongest) all);
       first = builtins.head values;
       merged =
-        if values == [ ] then
+        # NixOS' own options are not declared here, so their defaults are not known.
+        if values == [ ] && !(option ? _type) then
+          null
+        else if values == [ ] then
           throw "The option `${name}' was accessed but has no value defined."
         else if builtins.all builtins.isList values then
           builtins.concatLists values

@@ -1,0 +1,34 @@
+# What makes a NixOS familiar to agents, and to scripts that were written elsewhere.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+{
+  options.nixbox.comfort.enable = lib.mkOption {
+    type = lib.types.bool;
+    default = true;
+    description = "Whether the guest has /bin/bash, terminfo of common terminals, and high limits.";
+  };
+
+  config = lib.mkIf config.nixbox.comfort.enable {
+    # Scripts of other systems begin with these; NixOS has only /bin/sh and /usr/bin/env.
+    systemd.tmpfiles.rules = [
+      "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
+      "L+ /usr/bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
+    ];
+    # The terminal is the host's, and may be one that ncurses does not know by itself.
+    environment.enableAllTerminfo = lib.mkDefault true;
+    # Watchers of big trees, and builds with many files, meet low limits first.
+    boot.kernel.sysctl."fs.inotify.max_user_instances" = lib.mkDefault 1024;
+    security.pam.loginLimits = [
+      {
+        domain = "*";
+        type = "-";
+        item = "nofile";
+        value = "524288";
+      }
+    ];
+  };
+}

@@ -1,0 +1,3 @@
+{
+  nixbox.docker.enable = true;
+}

@@ -1,0 +1,46 @@
+# NixOS' evaluation of a configuration: what of it nixbox's flake asks for.
+{ lib }:
+{ modules }:
+let
+  # What NixOS itself declares, and nixbox's modules read.
+  defaults =
+    { pkgs, ... }:
+    {
+      services.openssh.package = lib.mkDefault pkgs.openssh;
+    };
+  config = lib.evalModules {
+    modules = modules ++ [ defaults ];
+    args = {
+      inherit lib;
+      pkgs = import ./packages.nix {
+        inherit lib;
+        system = config.nixpkgs.hostPlatform;
+        allowUnfree = config.nixpkgs.config.allowUnfreePredicate or (_: false);
+      };
+    };
+  };
+  # Everything that the configuration sets, so that all of it is evaluated.
+  toplevel = derivation {
+    name = "nixos-system-${config.networking.hostName}";
+    system = config.nixpkgs.hostPlatform;
+    builder = "/bin/sh";
+    args = [
+      "-c"
+      "echo $settings >$out"
+    ];
+    settings = builtins.toJSON (
+      removeAttrs config [
+        "microvm"
+        "nixpkgs"
+        "system"
+      ]
+    );
+  };
+in
+{
+  config = config // {
+    system = config.system or { } // {
+      build = { inherit toplevel; };
+    };
+  };
+}
