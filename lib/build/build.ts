@@ -4,8 +4,11 @@ import { NixboxError } from "../host/error.ts";
 import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
+import { parseJson } from "../host/json.ts";
 import { run } from "../host/process.ts";
 import { BuildReport } from "./build_report.ts";
+import { requireWholeLock } from "./lock_file.ts";
+import { nixFeatures, requireNix, type UsableNix } from "./nix.ts";
 import { stage, type StageInput } from "./stage.ts";
 
 /** A runner that Nix built. */
@@ -29,18 +32,10 @@ export async function readLastBuild(buildDirectory: string): Promise<Built> {
 async function findLastBuild(buildDirectory: string): Promise<Built | undefined> {
   const text = await readTextIfExists(`${buildDirectory}/built.json`);
   if (text === undefined) return undefined;
-  const parsed = builtSchema.safeParse(jsonOf(text));
+  const parsed = builtSchema.safeParse(parseJson(text));
   // A build that the garbage collector has taken is none.
   if (!parsed.success || !await exists(parsed.data.runnerDirectory)) return undefined;
   return { ...parsed.data, isFresh: false };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export interface BuildOptions {
@@ -64,44 +59,41 @@ export async function build(
   options: BuildOptions,
   emit: Emit,
 ): Promise<Built> {
+  await requireLock(project, input.assets);
   const staged = `${buildDirectory}/stage`;
   const hash = await stage(staged, input);
   const last = await findLastBuild(buildDirectory);
   if (!options.force && last?.hash === hash) return last;
-  const result = `${buildDirectory}/result`;
-  await buildStaged(await requireNix(host), staged, result, options, emit);
-  const runnerDirectory = await Deno.realPath(result);
+  const nix = await requireNix(host);
+  const runnerDirectory = await buildStaged(nix, staged, buildDirectory, options, emit);
   await keepLock(staged, project);
   return await noteBuild(buildDirectory, { hash, runnerDirectory });
 }
 
-/** @throws {NixboxError} if there is no Nix. */
-export async function requireNix(host: Host): Promise<string> {
-  const nix = await host.which("nix");
-  if (nix !== undefined) return nix;
-  throw new NixboxError("nix is not installed", {
-    hint: "install it, or take a runner built elsewhere: `nixbox up --runner DIR`",
-  });
-}
-
-/** Builds what is staged; `result` becomes a link to it that the garbage collector respects. */
+/**
+ * Builds what is staged. `result` in the build directory becomes a link to it that the garbage
+ * collector respects; the old one stays until then.
+ *
+ * @returns The runner's directory in the store.
+ */
 export async function buildStaged(
-  nix: string,
+  { program }: UsableNix,
   staged: string,
-  result: string,
+  buildDirectory: string,
   options: BuildOptions,
   emit: Emit,
-): Promise<void> {
+): Promise<string> {
+  const result = `${buildDirectory}/result`;
   await runNix(
     [
-      ...[nix, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
-      ...["--extra-experimental-features", "nix-command flakes"],
-      ...["--log-format", "internal-json", "--print-build-logs"],
+      ...[program, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
+      ...[...nixFeatures, "--log-format", "internal-json", "--print-build-logs"],
     ],
     staged,
     options,
     emit,
   );
+  return await Deno.realPath(result);
 }
 
 /** Makes a build the project's last one. */
@@ -111,6 +103,13 @@ export async function noteBuild(
 ): Promise<Built> {
   await writeTextAtomically(`${buildDirectory}/built.json`, `${JSON.stringify(built)}\n`);
   return { ...built, isFresh: true };
+}
+
+async function requireLock(project: Project, assets: string): Promise<void> {
+  const file = `${project.configDirectory}/flake.lock`;
+  const lock = await readTextIfExists(file);
+  if (lock === undefined) return;
+  requireWholeLock(lock, await Deno.readTextFile(`${assets}/flake.lock`), file);
 }
 
 /** The lock belongs to the project, beside its config, to be kept in its version control. */
@@ -134,6 +133,8 @@ async function runNix(
     onStderrLine: (line) => {
       const told = report.read(line);
       if (told !== undefined) emit({ kind: "output", step: options.step, line: told });
+      const warning = report.takeWarning();
+      if (warning !== undefined) emit({ kind: "warning", message: warning });
     },
   });
   if (code !== 0) throw report.failure();

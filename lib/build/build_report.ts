@@ -1,5 +1,6 @@
 import { NixboxError } from "../host/error.ts";
 import { nixMessage } from "../host/nix_message.ts";
+import { hintFor, withOwnPaths } from "./build_hint.ts";
 import { type NixLogEvent, parseNixLog, storeName } from "./nix_log.ts";
 
 /** How many of a failed builder's last lines are shown. */
@@ -11,6 +12,8 @@ export class BuildReport {
   readonly #builds = new Map<number, { readonly path: string; readonly log: string[] }>();
   #countingActivity: number | undefined;
   #count = "";
+  #warning: string | undefined;
+  #hasWarned = false;
 
   /** Takes a line of Nix's stderr; gives what to tell people of it, if anything. */
   read(line: string): string | undefined {
@@ -18,11 +21,18 @@ export class BuildReport {
     return event === undefined ? undefined : this.#take(event);
   }
 
+  /** What people should be warned of since the last call, if anything. */
+  takeWarning(): string | undefined {
+    const warning = this.#warning;
+    this.#warning = undefined;
+    return warning;
+  }
+
   #take(event: NixLogEvent): string | undefined {
     switch (event.kind) {
       case "message":
         if (event.level === 0) this.#messages.push(event.text);
-        return undefined;
+        return tellsOfCache(event) ? nixMessage(event.text)[0] : undefined;
       case "builds":
         this.#countingActivity = event.id;
         return undefined;
@@ -33,6 +43,7 @@ export class BuildReport {
         return undefined;
       case "build":
         this.#builds.set(event.id, { path: event.path, log: [] });
+        this.#warnOfCompiling(storeName(event.path));
         return `building ${storeName(event.path)}${this.#count}`;
       case "copy":
         return `copying ${storeName(event.path)}`;
@@ -45,15 +56,26 @@ export class BuildReport {
     }
   }
 
+  /** Caches have these of every released nixpkgs: to build one is to build the world. */
+  #warnOfCompiling(name: string): void {
+    if (this.#hasWarned || !/^(bootstrap-|stdenv-|glibc-\d|gcc-\d|llvm-\d|linux-\d)/.test(name)) {
+      return;
+    }
+    this.#hasWarned = true;
+    this.#warning = `Nix compiles ${name} from source, which takes hours with all that it needs: ` +
+      "no binary cache gave it. Is the network up, and does `nix config show substituters` name one?";
+  }
+
   /** Why the build failed, in Nix's words, with what the builder that failed printed last. */
   failure(): NixboxError {
     const message = this.#cause();
     const failed = [...this.#builds.values()]
       .find(({ path }) => message.some((line) => line.includes(path)));
     const log = [...message.slice(1, 12), ...(failed?.log ?? [])];
-    return new NixboxError(`the build failed: ${message[0] ?? "Nix gave no reason"}`, {
+    const [first = "Nix gave no reason"] = message;
+    return new NixboxError(`the build failed: ${withOwnPaths(first)}`, {
       hint: hintFor([...message, ...log]),
-      log,
+      log: log.map(withOwnPaths),
     });
   }
 
@@ -64,14 +86,7 @@ export class BuildReport {
   }
 }
 
-function hintFor(lines: readonly string[]): string {
-  const text = lines.join("\n");
-  if (/No space left on device/.test(text)) {
-    return "the disk is full: `nix store gc` frees what nothing uses";
-  }
-  if (/required to build|required system or feature not available/i.test(text)) {
-    return "Nix here cannot build for the guest's system: give it a Linux builder " +
-      "(`nix.linux-builder` of nix-darwin, or `builders` in nix.conf)";
-  }
-  return "mend what Nix names; `nixbox build -f` tries again";
+/** Warnings (level 1) of a binary cache that does not answer. */
+function tellsOfCache(event: NixLogEvent & { kind: "message" }): boolean {
+  return event.level === 1 && /binary cache|unable to download/i.test(event.text);
 }

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { NixboxError } from "../host/error.ts";
 import { parseJson } from "../host/json.ts";
 
 /** What of a flake.lock (version 7, the Nix manual's "Lock files") says where an input is. */
@@ -49,6 +50,30 @@ export function lockedInputs(text: string): ReadonlyMap<string, LockedInput> | u
     inputs.set(name, { version: rev ?? narHash ?? "", date });
   }
   return inputs;
+}
+
+/**
+ * Checks that a project's lock fits nixbox's flake. Nix itself would go and fetch what is missing,
+ * only to say that it may not write it down.
+ *
+ * @param own The lock that comes with nixbox, which has every input.
+ * @throws {NixboxError} if it is no lock, or lacks an input.
+ */
+export function requireWholeLock(text: string, own: string, file: string): void {
+  const inputs = lockedInputs(text);
+  if (inputs === undefined) {
+    throw new NixboxError("this is no lock file of Nix", {
+      where: file,
+      hint: "put back what your version control has, or remove it: " +
+        "the next build then starts from nixbox's own",
+    });
+  }
+  const missing = [...lockedInputs(own)?.keys() ?? []].filter((name) => !inputs.has(name));
+  if (missing.length === 0) return;
+  throw new NixboxError(`the lock lacks the input ${missing.join(", ")}`, {
+    where: file,
+    hint: "`nixbox update` adds what is missing and renews the rest",
+  });
 }
 
 /** What is another in the new lock. */

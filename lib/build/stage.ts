@@ -48,11 +48,11 @@ export async function hashStage(directory: string, config: Config): Promise<stri
 }
 
 async function copyOwnFiles({ assets, configDirectory }: StageInput, to: string): Promise<void> {
-  const lock = `${configDirectory}/flake.lock`;
   await copyTree(`${assets}/flake.nix`, `${to}/flake.nix`);
-  const own = await exists(lock) ? lock : `${assets}/flake.lock`;
   // Not copied with its mode: nixbox's own may be read-only, and an update writes to this one.
-  await Deno.writeTextFile(`${to}/flake.lock`, await Deno.readTextFile(own), { mode: 0o644 });
+  const own = await Deno.readTextFile(`${assets}/flake.lock`);
+  const lock = await readTextIfExists(`${configDirectory}/flake.lock`) ?? own;
+  await Deno.writeTextFile(`${to}/flake.lock`, lock, { mode: 0o644 });
   await copyTree(`${assets}/nix`, `${to}/nix`);
 }
 

@@ -5,8 +5,10 @@ import type { Host } from "../host/host.ts";
 import { nixMessage } from "../host/nix_message.ts";
 import type { Emit } from "../host/progress.ts";
 import { CommandError, run } from "../host/process.ts";
-import { type BuildOptions, buildStaged, type Built, noteBuild, requireNix } from "./build.ts";
+import { isOlderThan } from "../host/nix_version.ts";
+import { type BuildOptions, buildStaged, type Built, noteBuild } from "./build.ts";
 import { type InputChange, lockChanges, lockedInputs } from "./lock_file.ts";
+import { nixFeatures, requireNix, type UsableNix } from "./nix.ts";
 import { hashStage, stage, type StageInput } from "./stage.ts";
 
 /** What an update came to. */
@@ -35,7 +37,6 @@ export async function updateLock(
 ): Promise<Updated> {
   const nix = await requireNix(host);
   const staged = `${buildDirectory}/update`;
-  const result = `${buildDirectory}/result`;
   try {
     await stage(staged, input);
     const lock = `${staged}/flake.lock`;
@@ -46,11 +47,8 @@ export async function updateLock(
     const changes = lockChanges(before, after);
     if (changes.length === 0) return { changes };
     // Nix replaces the link only when the build is there.
-    await buildStaged(nix, staged, result, options, emit);
-    const built = {
-      hash: await hashStage(staged, input.config),
-      runnerDirectory: await Deno.realPath(result),
-    };
+    const runnerDirectory = await buildStaged(nix, staged, buildDirectory, options, emit);
+    const built = { hash: await hashStage(staged, input.config), runnerDirectory };
     await writeTextAtomically(`${project.configDirectory}/flake.lock`, after, 0o644);
     return { changes, built: await noteBuild(buildDirectory, built) };
   } finally {
@@ -69,29 +67,17 @@ function requireInputs(lock: string, wanted: readonly string[]): void {
   });
 }
 
-/** `nix flake update` takes names of inputs since Nix 2.19; `nix flake lock` could do it before. */
 async function renew(
-  nix: string,
+  nix: UsableNix,
   staged: string,
   inputs: readonly string[],
   { signal }: BuildOptions,
 ): Promise<void> {
-  const features = ["--extra-experimental-features", "nix-command flakes"];
-  const { stdout: version } = await run([nix, "--version"]);
-  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? [];
-  const isOld = Number(major) === 2 && Number(minor) < 19;
-  const argv = isOld
-    ? inputs.length === 0 ? [nix, "flake", "update", "path:.", ...features] : [
-      nix,
-      "flake",
-      "lock",
-      "path:.",
-      ...inputs.flatMap((name) => ["--update-input", name]),
-      ...features,
-    ]
-    : [nix, "flake", "update", "--flake", "path:.", ...inputs, ...features];
   try {
-    await run(argv, { cwd: staged, signal });
+    await run([nix.program, "flake", ...updateWords(nix, inputs), ...nixFeatures], {
+      cwd: staged,
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof CommandError) || signal.aborted) throw error;
     const [first = error.message, ...others] = nixMessage(error.stderr);
@@ -100,4 +86,13 @@ async function renew(
       log: others.slice(0, 8),
     });
   }
+}
+
+/** `nix flake update` takes names of inputs since Nix 2.19; `nix flake lock` could do it before. */
+function updateWords({ version }: UsableNix, inputs: readonly string[]): string[] {
+  if (!isOlderThan(version, { major: 2, minor: 19 })) {
+    return ["update", "--flake", "path:.", ...inputs];
+  }
+  if (inputs.length === 0) return ["update", "path:."];
+  return ["lock", "path:.", ...inputs.flatMap((name) => ["--update-input", name])];
 }

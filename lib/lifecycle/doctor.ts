@@ -1,5 +1,4 @@
 import type { Host } from "../host/host.ts";
-import { messageOf } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
 import { missingModules, modulesHint } from "../network/kernel_features.ts";
@@ -10,26 +9,19 @@ import {
   openFilesWarning,
 } from "./requirements.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
-
-/** One thing that doctor looked at. Only `missing` keeps machines from going up. */
-export interface Check {
-  readonly name: string;
-  readonly state: "ok" | "warning" | "missing";
-  readonly detail: string;
-  /** How to mend it: a command where there is one. */
-  readonly hint?: string;
-}
+import type { Check } from "./check.ts";
+import { checkNix } from "./doctor_nix.ts";
 
 /** Looks at everything that this host needs. Changes nothing. */
 export async function examine(host: Host): Promise<readonly Check[]> {
   const acceleration = await host.acceleration();
-  const checks = await Promise.all([
+  const checks = (await Promise.all([
     ...toolsFor(host.os).filter((tool) => tool.neededFor !== "tcg" || !acceleration.usable)
       .map((tool) => checkTool(host, tool)),
     ...(host.os === "linux" ? linuxChecks(host) : []),
-    checkNixFeatures(host),
+    checkNix(host),
     checkMemory(host),
-  ]);
+  ])).flat();
   return [
     {
       name: "acceleration",
@@ -144,27 +136,6 @@ async function checkOpenFiles(host: Host): Promise<Check> {
   const { limit } = await host.openFiles();
   if (limit >= enoughOpenFiles) return { name, state: "ok", detail: `${limit} at most` };
   return { name, state: "warning", detail: openFilesWarning(limit), hint: openFilesHint };
-}
-
-async function checkNixFeatures(host: Host): Promise<Check> {
-  const name = "nix version";
-  const nix = await host.which("nix");
-  if (nix === undefined) return { name, state: "warning", detail: "nix is not installed" };
-  try {
-    const { stdout } = await run([nix, "--version"]);
-    const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout) ?? [];
-    const isOld = Number(major) < 2 || (Number(major) === 2 && Number(minor) < 18);
-    return isOld
-      ? {
-        name,
-        state: "warning",
-        detail: stdout.trim(),
-        hint: "nixbox is made for nix 2.18 or later",
-      }
-      : { name, state: "ok", detail: stdout.trim() };
-  } catch (error) {
-    return { name, state: "warning", detail: messageOf(error) };
-  }
 }
 
 function checkMemory(host: Host): Promise<Check> {

@@ -62,7 +62,8 @@ function splitUsage(heading: string, body: string): Section[] {
   const lines = body.split("\n");
   const end = lines.findIndex((line) => line !== "" && !line.startsWith(" "));
   if (heading === "" || end < 0) return [{ heading, lines }];
-  return [{ heading, lines: lines.slice(0, end) }, { heading: "", lines: lines.slice(end) }];
+  const usage = lines.slice(0, end).filter((line) => line !== "");
+  return [{ heading, lines: usage }, { heading: "", lines: lines.slice(end) }];
 }
 
 /** Indented lines are columns that must stay as they are; others are running text. */

@@ -177,7 +177,11 @@ Deno.test("a module may be a symlink, and import through one", async () => {
 
 for (
   const [what, module, says] of [
-    ["an option of nixbox that is none", "{ nixbox.disk = 1; }", /does not exist: disk/],
+    [
+      "an option of nixbox that is none",
+      "{ nixbox.disk = 1; }",
+      /The option `nixbox\.disk' does not exist/,
+    ],
     [
       "a value of the wrong type",
       "{ lib, ... }: { nixbox.diskGB = lib.mkForce 0; }",

@@ -42,27 +42,35 @@ Deno.test("of a builder's output the last lines are kept", () => {
   assertEquals([log[0], log.at(-1), log.length], ["line 89", "line 100", 12]);
 });
 
-for (
-  const [what, message, hint] of [
-    ["a full disk", "error: writing to file: No space left on device", /nix store gc/],
-    [
-      "no Linux builder",
-      "error: a 'aarch64-linux' with features {} is required to build '/nix/store/x.drv', but I am a 'aarch64-darwin'",
-      /Linux builder/,
-    ],
-    [
-      "no Linux builder, in newer words",
-      "error: Cannot build 'x.drv'.\nReason: required system or feature not available.",
-      /Linux builder/,
-    ],
-  ] as const
-) {
-  Deno.test(`${what} is named with its remedy`, () => {
-    const report = new BuildReport();
-    report.read(`@nix ${JSON.stringify({ action: "msg", level: 0, msg: message })}`);
-    match(report.failure().hint ?? "", hint);
-  });
-}
+Deno.test("a failure is told with how to mend it, and files by their own names", () => {
+  const report = new BuildReport();
+  const file = `/nix/store/${"a".repeat(32)}-source/project/files/home/u/p/.nixbox/guest.nix`;
+  const msg = `error: syntax error, unexpected end of file\n       at ${file}:3:1:`;
+  report.read(`@nix ${JSON.stringify({ action: "msg", level: 0, msg })}`);
+  const { message, log } = report.failure();
+  assertEquals(message, "the build failed: syntax error, unexpected end of file");
+  assertEquals(log, ["at /home/u/p/.nixbox/guest.nix:3:1:"]);
+});
+
+Deno.test("who compiles the world is warned once", () => {
+  const report = new BuildReport();
+  const building = (name: string) => {
+    const path = `/nix/store/${"0".repeat(32)}-${name}.drv`;
+    report.read(`@nix ${JSON.stringify({ action: "start", id: 1, type: 105, fields: [path] })}`);
+    return report.takeWarning();
+  };
+  assertEquals(building("vm-runner"), undefined);
+  match(building("gcc-14.3.0") ?? "", /compiles gcc-14\.3\.0 from source[^]*substituters/);
+  assertEquals(building("glibc-2.42"), undefined);
+});
+
+Deno.test("a binary cache that does not answer is told, other warnings are not", () => {
+  const report = new BuildReport();
+  const warn = (msg: string) =>
+    report.read(`@nix ${JSON.stringify({ action: "msg", level: 1, msg })}`);
+  match(warn("warning: unable to download 'https://cache.test/x': timeout") ?? "", /cache\.test/);
+  assertEquals(warn("warning: Git tree is dirty"), undefined);
+});
 
 Deno.test("an error before Nix's logger is up is shown all the same", () => {
   const report = new BuildReport();

@@ -32,6 +32,7 @@
         {
           microvm.declaredRunner = pkgs.runCommand "microvm-runner" { } ''
             mkdir -p $out/bin $out/share/microvm
+            ln -s ${config.system.build.toplevel} $out/share/microvm/system
             cat >$out/bin/microvm-run <<SCRIPT
             #!/usr/bin/env bash
             set -eou pipefail

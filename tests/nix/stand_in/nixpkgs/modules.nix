@@ -118,9 +118,9 @@ rec {
         values = key: from: map (set: set.${key}) (builtins.filter (set: set ? ${key}) from);
       in
       if path == [ "nixbox" ] && builtins.any (key: values key declarations == [ ]) keys then
-        throw "An option of `nixbox' does not exist: ${
-          toString (builtins.filter (key: values key declarations == [ ]) keys)
-        }"
+        throw "The option `nixbox.${
+          builtins.head (builtins.filter (key: values key declarations == [ ]) keys)
+        }' does not exist. Definition values:"
       else
         builtins.listToAttrs (
           map (key: {
@@ -159,6 +159,8 @@ rec {
           null
         else if values == [ ] then
           throw "The option `${name}' was accessed but has no value defined."
+        else if builtins.length values == 1 then
+          first
         else if builtins.all builtins.isList values then
           builtins.concatLists values
         else if builtins.all (value: value == first) values then

@@ -2,11 +2,12 @@
 { lib }:
 { modules }:
 let
-  # What NixOS itself declares, and nixbox's modules read.
+  # What NixOS itself declares, and nixbox's modules and microvm.nix read.
   defaults =
     { pkgs, ... }:
     {
       services.openssh.package = lib.mkDefault pkgs.openssh;
+      system.build.toplevel = toplevel;
     };
   config = lib.evalModules {
     modules = modules ++ [ defaults ];
@@ -38,9 +39,5 @@ let
   };
 in
 {
-  config = config // {
-    system = config.system or { } // {
-      build = { inherit toplevel; };
-    };
-  };
+  inherit config;
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
-import { makeBundle } from "../../lib/packaging/bundle.ts";
+import { run } from "../../../lib/host/process.ts";
+import { makeBundle } from "../../../lib/packaging/bundle.ts";
 
-const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+const root = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 
 Deno.test("the bundle runs from any place, by a symlink too, and finds its Nix files", async () => {
   const directory = await Deno.makeTempDir({ prefix: "nixbox a b " });
