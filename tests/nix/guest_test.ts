@@ -1,58 +1,6 @@
 import assert from "node:assert/strict";
-import { stage, type StageInput } from "../../lib/build/stage.ts";
-import { checkConfig } from "../../lib/config/schema.ts";
-import { CommandError, run } from "../../lib/host/process.ts";
-import { sampleWith } from "../unit/config/sample.ts";
-import { lockStandIns } from "./support/stand_in.ts";
-
-const assets = await Deno.realPath(new URL("../..", import.meta.url));
-
-interface Machine {
-  readonly hypervisor?: StageInput["hypervisor"];
-  readonly hostSystem?: StageInput["hostSystem"];
-  /** Files in `.nixbox`; those that begin with "module" are the config's modules. */
-  readonly files?: Readonly<Record<string, string>>;
-  /** Symlinks in `.nixbox`, with where they lead; modules too by their names. */
-  readonly links?: Readonly<Record<string, string>>;
-  readonly config?: Readonly<Record<string, unknown>>;
-}
-
-/** Evaluates a function of a staged machine's whole configuration with the real nix. */
-async function evaluate(apply: string, machine: Machine = {}): Promise<unknown> {
-  const { hypervisor = "qemu", hostSystem = "x86_64-linux", files = {}, links = {}, config = {} } =
-    machine;
-  const root = await Deno.realPath(await Deno.makeTempDir({ prefix: "it's a guest " }));
-  try {
-    const configDirectory = `${root}/.nixbox`;
-    await Deno.mkdir(configDirectory);
-    await lockStandIns(configDirectory);
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${configDirectory}/${name}`, text);
-    }
-    for (const [name, target] of Object.entries(links)) {
-      await Deno.symlink(target, `${configDirectory}/${name}`);
-    }
-    const modules = Object.keys({ ...files, ...links })
-      .filter((name) => name.startsWith("module"))
-      .map((name) => `${configDirectory}/${name}`);
-    await stage(`${root}/stage`, {
-      assets,
-      configDirectory,
-      config: checkConfig(sampleWith({ "nix.modules": modules, ...config }), "config.nix"),
-      hypervisor,
-      hostSystem,
-    });
-    const { stdout } = await run([
-      ...["nix", "eval", "--json", "--no-update-lock-file"],
-      ...["--extra-experimental-features", "nix-command flakes"],
-      `path:.#nixosConfigurations.nixbox-${hostSystem}.config`,
-      ...["--apply", apply],
-    ], { cwd: `${root}/stage` });
-    return JSON.parse(stdout);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-}
+import { CommandError } from "../../lib/host/process.ts";
+import { evaluate } from "./support/evaluate.ts";
 
 Deno.test("a runner for QEMU has headroom, a q35 and sixteen ports to plug into", async () => {
   const ports = Array.from({ length: 16 }, (_, n) => ({ id: `hotplug${n}`, chassis: n + 1 }));

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { evaluate } from "./support/evaluate.ts";
+
+/** What an expression over a guest's configuration gives when a module sets something. */
+function withModule(module: string, apply: string): Promise<unknown> {
+  return evaluate(apply, { files: { "module.nix": `{ lib, pkgs, ... }: { ${module} }` } });
+}
+
+/** Of each option of nixbox's guest: what is so by default, and what a module's value changes. */
+const effects: readonly {
+  readonly option: string;
+  readonly apply: string;
+  readonly byDefault: unknown;
+  readonly set: string;
+  readonly after: unknown;
+}[] = [
+  {
+    option: "hostName",
+    apply: "c: c.networking.hostName",
+    byDefault: "my-project",
+    set: 'nixbox.hostName = lib.mkForce "other";',
+    after: "other",
+  },
+  {
+    option: "packages",
+    apply: 'c: builtins.elem "hello" (map (p: p.name) c.environment.systemPackages)',
+    byDefault: false,
+    set: "nixbox.packages = [ pkgs.hello ];",
+    after: true,
+  },
+  {
+    option: "basePackages",
+    apply: "c: map (p: p.name) c.environment.systemPackages",
+    byDefault: [
+      ...[
+        "curl",
+        "fd",
+        "file",
+        "git",
+        "gnumake",
+        "gnutar",
+        "jq",
+        "less",
+        "lsof",
+        "patch",
+        "procps",
+      ],
+      ...["psmisc", "ripgrep", "rsync", "tree", "unzip", "vim", "wget", "xz", "zip", "sshfs"],
+    ],
+    set: "nixbox.basePackages = lib.mkForce [ pkgs.git ];",
+    after: ["git", "sshfs"],
+  },
+  {
+    option: "nixLd.enable",
+    apply: "c: c.programs.nix-ld.enable or false",
+    byDefault: true,
+    set: "nixbox.nixLd.enable = false;",
+    after: null,
+  },
+  {
+    option: "nixLd.libraries",
+    apply: "c: map (p: p.name) c.programs.nix-ld.libraries",
+    byDefault: [],
+    set: "nixbox.nixLd.libraries = [ pkgs.zlib ];",
+    after: ["zlib"],
+  },
+  {
+    option: "user",
+    apply: "c: builtins.attrNames c.users.users",
+    byDefault: ["ada"],
+    set: 'nixbox.user = lib.mkForce "eve";',
+    after: ["eve"],
+  },
+  {
+    option: "sudo",
+    apply:
+      "c: { groups = c.users.users.ada.extraGroups; asks = c.security.sudo.wheelNeedsPassword; }",
+    byDefault: { groups: ["wheel"], asks: false },
+    set: "nixbox.sudo = false;",
+    after: { groups: null, asks: null },
+  },
+  {
+    option: "ssh.vsockPort",
+    apply: "c: c.systemd.sockets.nixbox-ssh-vsock.listenStreams",
+    byDefault: ["vsock::2222"],
+    set: "nixbox.ssh.vsockPort = 22;",
+    after: ["vsock::22"],
+  },
+  {
+    option: "ssh.vsockPort = null",
+    apply: "c: c.systemd.sockets.nixbox-ssh-vsock.listenStreams",
+    byDefault: ["vsock::2222"],
+    set: "nixbox.ssh.vsockPort = null;",
+    after: null,
+  },
+  {
+    option: "sshfs.enable",
+    apply:
+      'c: { modules = builtins.elem "fuse" c.boot.kernelModules; others = c.programs.fuse.userAllowOther; }',
+    byDefault: { modules: true, others: true },
+    set: "nixbox.sshfs.enable = false;",
+    after: { modules: false, others: null },
+  },
+  {
+    option: "docker.enable",
+    apply:
+      "c: { inherit (c.virtualisation.docker) enable enableOnBoot; groups = c.users.users.ada.extraGroups; }",
+    byDefault: { enable: null, enableOnBoot: null, groups: ["wheel"] },
+    set: "nixbox.docker.enable = true;",
+    after: { enable: true, enableOnBoot: false, groups: ["docker", "wheel"] },
+  },
+  {
+    option: "comfort.enable",
+    apply:
+      "c: { rules = builtins.length c.systemd.tmpfiles.rules; limits = c.security.pam.loginLimits; }",
+    byDefault: {
+      rules: 2,
+      limits: [{ domain: "*", type: "-", item: "nofile", value: "524288" }],
+    },
+    set: "nixbox.comfort.enable = false; systemd.tmpfiles.rules = [ ];",
+    after: { rules: 0, limits: null },
+  },
+  {
+    option: "fastBoot.enable",
+    apply:
+      "c: { lvm = c.services.lvm.enable; timeout = c.systemd.settings.Manager.DefaultTimeoutStopSec; }",
+    byDefault: { lvm: false, timeout: "5s" },
+    set: "nixbox.fastBoot.enable = false;",
+    after: { lvm: null, timeout: null },
+  },
+  {
+    option: "fastBoot's lines one by one",
+    apply: "c: { time = c.services.timesyncd.enable; lvm = c.services.lvm.enable; }",
+    byDefault: { time: false, lvm: false },
+    set: "services.timesyncd.enable = true;",
+    after: { time: true, lvm: false },
+  },
+  {
+    option: "hypervisor",
+    apply: "c: { inherit (c.microvm) hypervisor balloon; }",
+    byDefault: { hypervisor: "qemu", balloon: null },
+    set: 'nixbox.hypervisor = lib.mkForce "cloud-hypervisor";',
+    after: { hypervisor: "cloud-hypervisor", balloon: true },
+  },
+  {
+    option: "diskGB",
+    apply: "c: map (v: v.size) c.microvm.volumes",
+    byDefault: [20 * 1024],
+    set: "nixbox.diskGB = lib.mkForce 3;",
+    after: [3 * 1024],
+  },
+];
+
+for (const { option, apply, byDefault, set, after } of effects) {
+  Deno.test(`nixbox.${option} does what it says`, async () => {
+    assert.deepEqual(await evaluate(apply), byDefault);
+    assert.deepEqual(await withModule(set, apply), after);
+  });
+}
+
+Deno.test("every option of the guest has a type, a default and a description", async () => {
+  const root = new URL("../../nix/guest/", import.meta.url);
+  for await (const { name } of Deno.readDir(root)) {
+    if (!name.endsWith(".nix")) continue;
+    const text = await Deno.readTextFile(new URL(name, root));
+    const declarations = text.split(/mkOption \{/).slice(1);
+    for (const declaration of declarations) {
+      const body = declaration.slice(0, declaration.indexOf("\n    }") + 1) || declaration;
+      for (const part of ["type =", "default =", "description ="]) {
+        assert.ok(declaration.includes(part), `${name}: ${part} is missing in ${body}`);
+      }
+    }
+  }
+});
+
+Deno.test("the docker plugin turns Docker on, and Claude Code's allows that one package", async () => {
+  const plugin = (name: string) =>
+    new URL(`../../nix/plugins/${name}/guest.nix`, import.meta.url).pathname;
+  const docker = await evaluate("c: c.virtualisation.docker.enable", {
+    files: {
+      "module.nix": `{ imports = [ ./docker.nix ]; }`,
+      "docker.nix": await Deno.readTextFile(plugin("docker")),
+    },
+  });
+  assert.equal(docker, true);
+  const claude = await evaluate("c: map (p: p.outPath) c.nixbox.packages", {
+    files: { "module.nix": await Deno.readTextFile(plugin("claude-code")) },
+    config: { "nix.packages": ["claude-code"] },
+  });
+  assert.match(JSON.stringify(claude), /claude-code/);
+});
+
+Deno.test("ssh over vsock waits for the keys, and serves one connection a process", async () => {
+  const units = await evaluate(`c: {
+    accept = c.systemd.sockets.nixbox-ssh-vsock.socketConfig.Accept;
+    inherit (c.systemd.services."nixbox-ssh-vsock@") after requires serviceConfig;
+  }`);
+  assert.ok(typeof units === "object" && units !== null);
+  assert.equal(Reflect.get(units, "accept"), true);
+  assert.deepEqual(Reflect.get(units, "after"), ["nixbox-provision.service"]);
+  assert.deepEqual(Reflect.get(units, "requires"), ["nixbox-provision.service"]);
+  const { ExecStart, StandardInput } = Reflect.get(units, "serviceConfig");
+  assert.match(ExecStart, /^-\/nix\/store\/.*\/bin\/sshd -i -f \/etc\/ssh\/sshd_config$/);
+  assert.equal(StandardInput, "socket");
+});
+
+Deno.test("the card asks for DHCP by its MAC, and no other name server is asked", async () => {
+  const network = await evaluate(`c: {
+    card = c.systemd.network.networks."10-nixbox";
+    resolve = c.services.resolved.settings.Resolve;
+    inherit (c.networking) useDHCP useNetworkd;
+  }`);
+  assert.ok(typeof network === "object" && network !== null);
+  assert.equal(Reflect.get(network, "card").dhcpV4Config.ClientIdentifier, "mac");
+  assert.equal(Reflect.get(network, "card").networkConfig.DHCP, "ipv4");
+  assert.equal(Reflect.get(network, "resolve").FallbackDNS, "");
+  assert.equal(Reflect.get(network, "useDHCP"), false);
+});
