@@ -3,7 +3,7 @@ import { exists, fileError } from "../host/files.ts";
 import { assetsDirectory } from "../host/assets.ts";
 
 /** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
-const gitignore = "/ssh/\n";
+export const gitignore = "/ssh/\n";
 
 /**
  * Writes `.nixbox/config.nix` and `.nixbox/.gitignore` into a directory; gives their paths.

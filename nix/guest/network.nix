@@ -10,23 +10,30 @@
   systemd.network = {
     enable = true;
     networks."10-nixbox" = {
-      matchConfig.Type = "ether";
-      # Docker's and other cards that software makes are none of ours.
-      matchConfig.Kind = "!*";
-      networkConfig.DHCP = "ipv4";
-      # There is no IPv6 in any mode; waiting for a router would delay what asks for both.
-      networkConfig.IPv6AcceptRA = false;
-      networkConfig.LinkLocalAddressing = "no";
+      matchConfig = {
+        Type = "ether";
+        # Docker's and other cards that software makes are none of ours.
+        Kind = "!*";
+      };
+      networkConfig = {
+        DHCP = "ipv4";
+        # There is no IPv6 in any mode; waiting for a router would delay what asks for both.
+        IPv6AcceptRA = false;
+        LinkLocalAddressing = "no";
+        LLMNR = false;
+        MulticastDNS = false;
+        DNSSEC = false;
+      };
       dhcpV4Config.ClientIdentifier = "mac";
     };
   };
   # Only the host's name server, as it answers now: what it refuses is to be seen there, and what it
-  # answers opens the firewall for as long as it said.
-  services.resolved.settings.Resolve = {
-    FallbackDNS = "";
-    LLMNR = false;
-    MulticastDNS = false;
-    DNSSEC = false;
-    Cache = "no";
-  };
+  # answers opens the firewall for as long as it said. A file of its own, since the options of NixOS
+  # for it have changed their names and types from release to release.
+  services.resolved.enable = true;
+  environment.etc."systemd/resolved.conf.d/nixbox.conf".text = ''
+    [Resolve]
+    FallbackDNS=
+    Cache=no
+  '';
 }

@@ -1,5 +1,10 @@
 # A loader and libraries for programs that were not built by Nix: what npm, pip or a vendor brings.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
   cfg = config.nixbox.nixLd;
@@ -14,12 +19,25 @@ in
     libraries = mkOption {
       type = types.listOf types.package;
       default = [ ];
-      description = "Libraries for them, beside nix-ld's own: `nix.ldLibraries` of the config.";
+      description = "Libraries for them, beside the common ones: `nix.ldLibraries` of the config.";
     };
   };
 
   config.programs.nix-ld = lib.mkIf cfg.enable {
     enable = true;
-    inherit (cfg) libraries;
+    # A definition takes the place of NixOS' own list, so the common ones are named here.
+    libraries =
+      (with pkgs; [
+        bzip2
+        curl
+        libxml2
+        openssl
+        stdenv.cc.cc
+        util-linux
+        xz
+        zlib
+        zstd
+      ])
+      ++ cfg.libraries;
   };
 }

@@ -21,11 +21,10 @@
         "virtiofs"
       ];
     }
+    # root mounts it, so no setuid helper is needed.
     (lib.mkIf config.nixbox.sshfs.enable {
       boot.kernelModules = [ "fuse" ];
       environment.systemPackages = [ pkgs.sshfs ];
-      # root mounts, the user reads.
-      programs.fuse.userAllowOther = true;
     })
   ];
 }

@@ -32,14 +32,13 @@ in
         };
       };
     }
-    # systemd's own generator would listen on port 22 before there is a key.
     (lib.mkIf (cfg.vsockPort != null) {
       systemd.sockets.nixbox-ssh-vsock = {
         description = "sshd on vsock";
         wantedBy = [ "sockets.target" ];
         listenStreams = [ "vsock::${toString cfg.vsockPort}" ];
         socketConfig.Accept = true;
-        # Where the hypervisor gives no vsock, there is nothing to listen on.
+        # Made by the module below, whether or not the hypervisor gives a vsock.
         unitConfig.ConditionPathExists = "/dev/vsock";
       };
       systemd.services."nixbox-ssh-vsock@" = {
@@ -54,6 +53,8 @@ in
         };
       };
       boot.kernelModules = [ "vmw_vsock_virtio_transport" ];
+      # systemd's own would listen on port 22 before there are keys.
+      systemd.generators.systemd-ssh-generator = "/dev/null";
     })
   ];
 }

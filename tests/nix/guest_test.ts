@@ -88,7 +88,7 @@ Deno.test("the guest's user is the config's, with the uid and gid that shares ar
 Deno.test("packages and libraries come from nixpkgs by their names", async () => {
   assert.deepEqual(
     await evaluate(
-      `c: { packages = map (p: p.name) c.nixbox.packages; libraries = map (p: p.name) c.programs.nix-ld.libraries; all = builtins.length c.environment.systemPackages > 5; }`,
+      `c: { packages = map (p: p.name) c.nixbox.packages; libraries = map (p: p.name) c.nixbox.nixLd.libraries; all = builtins.length c.environment.systemPackages > 5; }`,
       {
         config: {
           "nix.packages": ["hello", "python3Packages.numpy"],

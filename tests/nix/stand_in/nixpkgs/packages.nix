@@ -10,6 +10,7 @@ let
   package = name: runCommand name { } "mkdir -p $out/bin; echo ${name} >$out/bin/${name}";
   named = lib.genAttrs [
     "bash"
+    "bzip2"
     "coreutils"
     "curl"
     "dnsmasq"
@@ -26,12 +27,14 @@ let
     "iproute2"
     "jq"
     "less"
+    "libxml2"
     "lsof"
     "nftables"
     "nixfmt-tree"
     "nodejs"
     "nodejs_22"
     "openssh"
+    "openssl"
     "patch"
     "procps"
     "psmisc"
@@ -47,6 +50,7 @@ let
     "xz"
     "zip"
     "zlib"
+    "zstd"
   ] package;
 
   # What nixpkgs says of a package whose licence is not free, unless it is told to allow that one.
@@ -70,6 +74,7 @@ let
     named
     // {
       inherit lib runCommand;
+      stdenv.cc.cc = package "cc";
       stdenv.hostPlatform = {
         inherit system;
         isLinux = lib.hasSuffix "-linux" system;

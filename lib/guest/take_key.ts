@@ -1,0 +1,46 @@
+import { removeIfExists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { run } from "../host/process.ts";
+import type { KeyPair } from "./keys.ts";
+import { ensurePrivateDirectory } from "../host/files.ts";
+
+/** More than any private key of OpenSSH's has. */
+const mostBytes = 16_384;
+
+/**
+ * Copies an Ed25519 key that a guest could have replaced to a pair of the project's. The public half
+ * is computed from the private one. A link is not followed: what it leads to would go to the guest.
+ *
+ * @returns Why it cannot be taken; `undefined` if it was.
+ */
+export async function takeKey(
+  host: Host,
+  file: string,
+  pair: KeyPair,
+): Promise<string | undefined> {
+  const { isFile, size, uid, nlink } = await Deno.lstat(file);
+  if (!isFile) return `${file} is no ordinary file`;
+  if (size > mostBytes) return `${file} is too big for a key`;
+  // Another name of a file elsewhere, which only its owner or root could have made.
+  if (uid !== host.user.uid || (nlink ?? 1) > 1) return `${file} is not this project's alone`;
+  await ensurePrivateDirectory(pair.privateFile.replace(/\/[^/]*$/, ""), host.user.uid);
+  try {
+    await Deno.writeTextFile(pair.privateFile, await Deno.readTextFile(file), {
+      createNew: true,
+      mode: 0o600,
+    });
+    const { code, stdout } = await run(
+      ["ssh-keygen", "-y", "-P", "", "-f", pair.privateFile],
+      { accept: "any" },
+    );
+    if (code === 0 && stdout.startsWith("ssh-ed25519 ")) {
+      await Deno.writeTextFile(pair.publicFile, stdout, { mode: 0o644 });
+      return undefined;
+    }
+  } catch (error) {
+    await removeIfExists(pair.privateFile);
+    throw error;
+  }
+  await removeIfExists(pair.privateFile);
+  return `${file} is no Ed25519 key without a passphrase`;
+}
