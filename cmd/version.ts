@@ -1,2 +1,2 @@
-/** The one place of the version; deno.json and nix/package.nix are checked against it by a test. */
-export const version = "0.1.0";
+/** The version; deno.json has the same, and a test checks that. */
+export const version = "0.1.0"; // x-release-please-version

@@ -11,7 +11,7 @@ import { makeBundle } from "./bundle.ts";
 import { compileBundle, NoRuntime } from "./compiled.ts";
 import { makeSelfExtracting } from "./self_extracting.ts";
 
-const targets = [
+export const targets = [
   "x86_64-unknown-linux-gnu",
   "aarch64-unknown-linux-gnu",
   "x86_64-apple-darwin",
