@@ -2,6 +2,7 @@
  * `deno task test` (everything) and `deno task ok` (what needs no lab). Ends with the line
  * `N passed, N failed, N skipped`.
  */
+import { makeForm } from "./lab/forms.ts";
 import { findImportProblems } from "./imports.ts";
 
 interface Count {
@@ -90,6 +91,14 @@ if (isWhole) {
   const lab = [deno, "run", "--allow-all", "tests/lab/enter.ts", "--"];
   const test = ["deno", "test", "--allow-all", "--cached-only", "--no-check"];
   await tests("tests in the lab", [...lab, ...test, "tests/nix/", "tests/e2e/"]);
+  // What depends on how nixbox is delivered: its files, its processes, plugins that use its library.
+  const files = ["boot", "plugins", "usage", "workspace"].map((name) =>
+    `tests/e2e/${name}_test.ts`
+  );
+  for (const form of ["bundle", "self-extracting"] as const) {
+    Deno.env.set("NIXBOX_UNDER_TEST", (await makeForm(form, root)).NIXBOX_UNDER_TEST ?? "");
+    await tests(`${form}, in the lab`, [...lab, ...test, ...files, "tests/nix/build_test.ts"]);
+  }
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 Deno.exit(total.failed === 0 ? 0 : 1);

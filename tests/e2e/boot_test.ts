@@ -110,7 +110,7 @@ Deno.test("a machine boots, runs commands, shares the project and goes without a
 
   await t.step("no Deno process of nixbox stays", async () => {
     const { stdout } = await run(["ps", "-eo", "args="]);
-    const ours = stdout.split("\n").filter((line) => line.includes("/src/main.ts"));
+    const ours = stdout.split("\n").filter((line) => /\/main\.(ts|js)\b/.test(line));
     assert.deepEqual(ours, []);
   });
 

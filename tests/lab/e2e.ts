@@ -1,9 +1,11 @@
 /**
- * Runs the end-to-end tests in a fresh run of the lab: `deno task e2e [NAME...] [OPTIONS]`, where a
- * NAME is a file of tests/e2e/ without `_test.ts`, and OPTIONS are `deno test`'s.
+ * Runs the end-to-end tests in a fresh run of the lab: `deno task e2e [--form FORM] [NAME...]
+ * [OPTIONS]`, where a NAME is a file of tests/e2e/ without `_test.ts`, OPTIONS are `deno test`'s, and
+ * FORM is what is tested: source, bundle, self-extracting or compiled.
  */
 import { NixboxError } from "../../lib/host/error.ts";
 import { enterLab, exitWith } from "./enter.ts";
+import { makeForm, parseForm } from "./forms.ts";
 
 const suffix = "_test.ts";
 
@@ -33,14 +35,12 @@ if (import.meta.main) {
     for await (const { name } of Deno.readDir(`${project}tests/e2e`)) {
       if (name.endsWith(suffix)) names.push(name.slice(0, -suffix.length));
     }
-    const chosen = testArguments(Deno.args, names.sort());
-    return await enterLab([
-      "deno",
-      "test",
-      "--allow-all",
-      "--no-check",
-      "--cached-only",
-      ...chosen,
-    ]);
+    const words = [...Deno.args];
+    const at = words.indexOf("--form");
+    const [, form = at < 0 ? "source" : undefined] = at < 0 ? [] : words.splice(at, 2);
+    const chosen = testArguments(words, names.sort());
+    const env = await makeForm(parseForm(form), project);
+    const test = ["deno", "test", "--allow-all", "--no-check", "--cached-only"];
+    return await enterLab([...test, ...chosen], { env });
   });
 }

@@ -12,6 +12,8 @@ export type LabUser = "root" | "dev";
 
 export interface EnterOptions {
   readonly user?: LabUser;
+  /** More variables for the command. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Directories on this machine that a run of the lab is made of. */
@@ -65,7 +67,7 @@ export async function enterLab(
       ...["bash", `${here}inside/mount.sh`, options.user ?? "root", ...command],
     ],
     clearEnv: true,
-    env: { ...keptEnvironment(), ...places },
+    env: { ...keptEnvironment(), ...options.env, ...places },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
@@ -100,7 +102,9 @@ async function placesOf(lab: Lab) {
   };
 }
 
-const keptVariables = ["TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "LAB_TRACE"];
+const keptVariables = [
+  ...["TERM", "COLORTERM", "NO_COLOR", "FORCE_COLOR", "LAB_TRACE", "NIXBOX_UNDER_TEST"],
+];
 
 function keptEnvironment(): Record<string, string> {
   return Object.fromEntries(keptVariables.flatMap((name): [string, string][] => {
