@@ -82,20 +82,20 @@ interface Place {
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
   const path = absolutePath(target, work);
-  const root = await requireNoWayOut(path, writableSources(work.record.shares));
+  const writable = writableSources(work.record.shares);
+  // A link in the destination's own place counts too, although it would not be followed.
+  await requireNoWayOut(path, writable);
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {
     throw new NixboxError(`${target} is no directory`, { hint: `make it: \`mkdir ${target}\`` });
   }
-  const rootOfParent = () => requireNoWayOut(parentOf(full), writableSources(work.record.shares));
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";
   const full = isDirectory && !isNameless ? `${path === "/" ? "" : path}/${own}` : path;
   try {
-    const isInRoot = root !== undefined && isDirectory;
-    const parent = await realPathWithin(parentOf(full), isInRoot ? root : await rootOfParent());
-    return { parent, name: nameOf(full) };
+    const root = await requireNoWayOut(parentOf(full), writable);
+    return { parent: await realPathWithin(parentOf(full), root), name: nameOf(full) };
   } catch (error) {
     if (error instanceof NixboxError) throw error;
     throw fileError(`${target} cannot be written`, error);

@@ -92,6 +92,13 @@ Deno.test("cp moves files both ways, with modes and times, and writes nowhere el
     assert.equal(await inGuest("cat /tmp/round/out"), "made");
   });
 
+  await t.step("what is in a directory comes out into the top of a share", async () => {
+    await inGuest("mkdir ~/workspace/d && echo inner >~/workspace/d/inner");
+    const { code, stderr } = await project.call(["cp", "vm:workspace/d/.", "."]);
+    assert.equal(code, 0, stderr);
+    assert.equal(await Deno.readTextFile(`${project.directory}/inner`), "inner\n");
+  });
+
   await t.step("- is standard input and output", async () => {
     const bytes = "line\n".repeat(50_000);
     const sent = await project.call(["cp", "-", "vm:streamed"], { stdin: bytes });
