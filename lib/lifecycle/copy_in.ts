@@ -1,23 +1,16 @@
 import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
+import { joinPath, nameOf, parentOf, resolvePath } from "../host/paths.ts";
 import { pipe } from "../host/pipe.ts";
 import { tellStep } from "../host/progress.ts";
 import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
-import {
-  absolutePath,
-  type CopyWork,
-  guestProgram,
-  hostTar,
-  nameOf,
-  parentOf,
-  tellBytes,
-} from "./copy_work.ts";
+import { type CopyWork, guestProgram, hostTar, tellBytes } from "./copy_work.ts";
 
 /** Copies a file, a symlink or a directory of the host into the guest. */
 export async function copyIn(work: CopyWork, source: string, target: string): Promise<void> {
-  const named = absolutePath(source, work);
+  const named = resolvePath(work.options.directory, source);
   const root = await requireNoWayOut(parentOf(named), writableSources(work.record.shares));
   const path = await realEnd(named, source, root);
   const info = await describe(path, source);
@@ -57,8 +50,7 @@ export async function streamIn(work: CopyWork, target: string): Promise<void> {
 async function realEnd(path: string, source: string, root: string | undefined): Promise<string> {
   if (path === "/") return path;
   try {
-    const parent = await realPathWithin(parentOf(path), root);
-    return `${parent === "/" ? "" : parent}/${nameOf(path)}`;
+    return joinPath(await realPathWithin(parentOf(path), root), nameOf(path));
   } catch (error) {
     if (error instanceof NixboxError) throw error;
     throw fileError(`${source} cannot be read`, error);

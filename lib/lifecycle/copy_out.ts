@@ -1,5 +1,6 @@
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
+import { joinPath, nameOf, parentOf, resolvePath } from "../host/paths.ts";
 import { pipe, type PipedProgram } from "../host/pipe.ts";
 import { lastLines } from "../host/process.ts";
 import { tellStep } from "../host/progress.ts";
@@ -8,16 +9,7 @@ import { writableSources } from "../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../guest/copy_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import { tarHeader, tarTrailer } from "../share/tar_entry.ts";
-import {
-  absolutePath,
-  type CopyWork,
-  guestProgram,
-  hostTar,
-  nameOf,
-  parentOf,
-  tellBytes,
-  writableShare,
-} from "./copy_work.ts";
+import { type CopyWork, guestProgram, hostTar, tellBytes, writableShare } from "./copy_work.ts";
 
 /** Copies a file or a directory of the guest to the host; nothing is written beside what was named. */
 export async function copyOut(work: CopyWork, source: string, target: string): Promise<void> {
@@ -81,7 +73,7 @@ interface Place {
 
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
-  const path = absolutePath(target, work);
+  const path = resolvePath(work.options.directory, target);
   const writable = writableSources(work.record.shares);
   // A link in the destination's own place counts too, although it would not be followed.
   await requireNoWayOut(path, writable);
@@ -92,7 +84,7 @@ async function placeFor(work: CopyWork, source: string, target: string): Promise
   }
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";
-  const full = isDirectory && !isNameless ? `${path === "/" ? "" : path}/${own}` : path;
+  const full = isDirectory && !isNameless ? joinPath(path, own) : path;
   try {
     const root = await requireNoWayOut(parentOf(full), writable);
     return { parent: await realPathWithin(parentOf(full), root), name: nameOf(full) };
@@ -120,7 +112,7 @@ async function treeReceiver(
   parent: string,
   name: string,
 ): Promise<{ tar: PipedProgram; made?: string }> {
-  const path = `${parent === "/" ? "" : parent}/${name}`;
+  const path = joinPath(parent, name);
   if (await exists(path) && !await work.host.userNamespaces()) {
     throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
       hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",

@@ -1,6 +1,7 @@
+import { configDirectoryOf } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
 import { directoryIdentity, exists } from "../host/files.ts";
-import { isWithin } from "../host/guest_path.ts";
+import { isWithin, pathBelow, resolvePath } from "../host/paths.ts";
 import { masksFor } from "../share/masks.ts";
 import { privateDirectories } from "./private_directories.ts";
 import type { Host } from "../host/host.ts";
@@ -19,25 +20,6 @@ export interface CopyWork {
   readonly emit: Emit;
   /** The destination must be a directory then. */
   readonly isOneOfMany: boolean;
-}
-
-/** An absolute path of the host without "." and "..", from the user's own words. */
-export function absolutePath(path: string, { options }: CopyWork): string {
-  const full = path.startsWith("/") ? path : `${options.directory}/${path}`;
-  const parts: string[] = [];
-  for (const part of full.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
-}
-
-export function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The program that runs a command in the guest, for a pipe. */
@@ -85,7 +67,7 @@ export async function hostTar(
     if (masks.some((mask) => isWithin(mask, directory))) throw holdsPrivate(directory, masks);
     return { ...program, argv: [tar, ...verb, "-f", "-", "-C", directory, ...words] };
   }
-  const at = `${confinedDirectory}${directory.slice(root === "/" ? 0 : root.length)}`;
+  const at = resolvePath(confinedDirectory, pathBelow(directory, root));
   const confinement = {
     root: record.secretsDirectory,
     source: root,
@@ -104,7 +86,7 @@ export async function hostTar(
 
 /** What no copy may take from, or put into, unless it is named itself: keys, and what the host runs. */
 async function masksIn(host: Host, record: VmRecord, root: string): Promise<readonly string[]> {
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const configDirectory = configDirectoryOf(record.project);
   const masks = masksFor(root, await privateDirectories(host, { configDirectory })) ?? [];
   const isThere = await Promise.all(masks.map(exists));
   return masks.filter((_, index) => isThere[index]);

@@ -1,8 +1,8 @@
 import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
-import { guestPath } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
+import { expandHome, joinPath } from "../host/paths.ts";
 import type { Emit } from "../host/progress.ts";
 import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
@@ -81,9 +81,10 @@ export async function mountShare(
   }
 }
 
+/** With its "..", which the kernel takes after the links before it. */
 function absoluteSource(host: Host, source: string, directory: string): string {
-  if (source === "~" || source.startsWith("~/")) return `${host.user.home}${source.slice(1)}`;
-  return source.startsWith("/") ? source : `${directory}/${source}`;
+  const path = expandHome(source, host.user.home);
+  return path.startsWith("/") ? path : joinPath(directory, path);
 }
 
 /** @throws {NixboxError} if there is no such directory. */
@@ -116,7 +117,7 @@ type Wanted = MountSpec & Pick<ShareRecord, "identity" | "masks" | "via">;
 
 /** @throws {NixboxError} if the guest has a share at the target already. */
 function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly target: string } {
-  const target = guestPath(wanted.target, record.guest.home);
+  const target = expandHome(wanted.target, record.guest.home);
   const taken = record.shares.find((share) => share.target === target);
   if (taken !== undefined) {
     throw new NixboxError(`the guest has ${taken.source} at ${target} already`, {

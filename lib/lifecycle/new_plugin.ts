@@ -1,6 +1,7 @@
 import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError, removeIfExists } from "../host/files.ts";
+import { parentOf } from "../host/paths.ts";
 import { isBuiltInPlugin } from "./plugins.ts";
 
 const defaultNix = (name: string) =>
@@ -86,7 +87,7 @@ export async function newPlugin(
   try {
     for (const [path, text, mode] of files) {
       const file = `${directory}/${path}`;
-      await Deno.mkdir(file.slice(0, file.lastIndexOf("/")), { recursive: true });
+      await Deno.mkdir(parentOf(file), { recursive: true });
       await Deno.writeTextFile(file, text, { createNew: true, mode });
     }
   } catch (error) {

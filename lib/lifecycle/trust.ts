@@ -1,7 +1,9 @@
 import type { Config, Project } from "../config/types.ts";
 import { loadConfig, pluginFiles } from "../config/evaluate.ts";
+import { configDirectoryOf } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
+import { isWithin } from "../host/paths.ts";
 import { requireNoWayOut } from "../host/way_out.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import {
@@ -214,7 +216,7 @@ export async function noteExposure(
   );
   const exposures = withExposures(state.exposures, writable, Date.now());
   // What the guest will see of it: so that a change can be shown.
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const configDirectory = configDirectoryOf(record.project);
   const files = await watchedFiles(configDirectory, state.roots, host.user.home);
   const exposed = files.filter(({ path, realPath, hash }) =>
     isAsSeen({ path, realPath, hash }, state) &&
@@ -232,7 +234,7 @@ function seen(files: readonly WatchedFile[]): Pick<TrustState, "files"> {
  * seen, what changes from now on is the user's doing.
  */
 export async function endExposure(host: Host, record: VmRecord): Promise<void> {
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const configDirectory = configDirectoryOf(record.project);
   const state = await readTrust(host, record.id, record.project);
   if (state.exposures.every(({ until }) => until !== undefined)) return;
   const now = Date.now();
@@ -281,5 +283,5 @@ export async function suspectFiles(
 
 function outsideOf(project: Project, files: readonly WatchedFile[]): readonly string[] {
   return files.map(({ path }) => path)
-    .filter((path) => !path.startsWith(`${project.configDirectory}/`));
+    .filter((path) => !isWithin(path, project.configDirectory));
 }

@@ -2,6 +2,7 @@ import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
+import { isWithin, parentOf } from "../host/paths.ts";
 import { covers, isAsSeen, readOtherTrust, readTrust } from "../state/trust.ts";
 import { filesFrom } from "./watched_files.ts";
 
@@ -26,7 +27,7 @@ export async function trustedCopy(
   await ensurePrivateDirectory(runtime, host.user.uid);
   const copy = await Deno.makeTempDir({ dir: runtime, prefix: "plugin-" });
   for (const file of await filesFrom([directory], host.user.home)) {
-    if (!file.path.startsWith(`${directory}/`)) continue;
+    if (!isWithin(file.path, directory)) continue;
     if (!isAsSeen(file, state)) {
       await Deno.remove(copy, { recursive: true });
       throw new NixboxError(`${file.path} may have been written by a machine`, {
@@ -35,7 +36,7 @@ export async function trustedCopy(
       });
     }
     const to = `${copy}${file.path.slice(directory.length)}`;
-    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(parentOf(to), { recursive: true });
     await Deno.writeFile(to, file.content, { mode: file.mode });
   }
   return copy;

@@ -1,6 +1,7 @@
 import { messageOf, NixboxError } from "../host/error.ts";
-import { guestPath, normalTarget } from "../host/guest_path.ts";
+import { normalTarget } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
+import { expandHome } from "../host/paths.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { lastLines } from "../host/process.ts";
 import { waitForEnd } from "../host/end_process.ts";
@@ -60,7 +61,7 @@ export async function unmountShare(
 }
 
 function findShare(record: VmRecord, target: string): TargetedShare {
-  const wanted = guestPath(normalTarget(target), record.guest.home);
+  const wanted = expandHome(normalTarget(target), record.guest.home);
   const shares = record.shares.filter((share): share is TargetedShare =>
     share.target !== undefined
   );

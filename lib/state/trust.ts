@@ -1,8 +1,8 @@
 import { sha256 } from "../host/hash.ts";
 import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
-import { isWithin } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
+import { isWithin } from "../host/paths.ts";
 import {
   type Check,
   isArrayOf,

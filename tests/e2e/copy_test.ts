@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
+import { parentOf } from "../../lib/host/paths.ts";
 import { run } from "../../lib/host/process.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 
 Deno.test("cp moves files both ways, with modes and times, and writes nowhere else", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const outside = `${parent}/outside of any share`;
   await Deno.mkdir(outside);
   const inGuest = async (line: string) => (await project.run(line)).stdout.trim();

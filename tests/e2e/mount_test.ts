@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
+import { parentOf } from "../../lib/host/paths.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft, traces } from "./support/traces.ts";
 
 Deno.test("shares come and go while a machine runs", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const inGuest = async (line: string) => (await project.run(line)).stdout.trim();
   const mounts = async () =>
     JSON.parse((await project.call(["status", "--json"])).stdout).machines[0].mounts;
@@ -239,7 +240,7 @@ Deno.test("shares come and go while a machine runs", async (t) => {
 Deno.test("a share over SSH is confined to its directory, and read-only by the server", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const source = `${parent}/by ssh, "quoted"`;
   await Deno.mkdir(source);
   await Deno.writeTextFile(`${source}/file`, "content\n");

@@ -1,3 +1,4 @@
+import { parentOf } from "../../../lib/host/paths.ts";
 import { type Finished, run } from "../../../lib/host/process.ts";
 
 /** How nixbox is started: from source unless the environment names another form of it. */
@@ -73,8 +74,6 @@ export class TestProject {
   /** Takes everything away, whatever state the test left it in. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.call(["down", "--force"]);
-    await Deno.remove(this.directory.slice(0, this.directory.lastIndexOf("/")), {
-      recursive: true,
-    });
+    await Deno.remove(parentOf(this.directory), { recursive: true });
   }
 }
