@@ -1,15 +1,22 @@
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
-import { joinPath, nameOf, parentOf, resolvePath } from "../host/paths.ts";
+import { joinPath, nameOf, resolvePath } from "../host/paths.ts";
 import { pipe, type PipedProgram } from "../host/pipe.ts";
 import { lastLines } from "../host/process.ts";
 import { tellStep } from "../host/progress.ts";
-import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../guest/copy_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import { tarHeader, tarTrailer } from "../share/tar_entry.ts";
-import { type CopyWork, guestProgram, hostTar, tellBytes, writableShare } from "./copy_work.ts";
+import {
+  type CopyWork,
+  guestProgram,
+  hostTar,
+  realParent,
+  tellBytes,
+  writableShare,
+} from "./copy_work.ts";
 
 /** Copies a file or a directory of the guest to the host; nothing is written beside what was named. */
 export async function copyOut(work: CopyWork, source: string, target: string): Promise<void> {
@@ -19,13 +26,13 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
   }
   const { parent, name } = await placeFor(work, source, target);
   const step = `copy vm:${source} to ${target}`;
-  const signal = work.options.signal === undefined ? {} : { signal: work.options.signal };
+  const { signal } = work.options;
   await tellStep(work.emit, step, async () => {
     if (file.kind === "directory") {
       const { tar, made } = await treeReceiver(work, parent, name);
       const send = guestProgram(work, copyCommands.sendTree(source));
       try {
-        return await pipe(send, tar, { onBytes: tellBytes(work, step), ...signal });
+        return await pipe(send, tar, { onBytes: tellBytes(work, step), signal });
       } catch (error) {
         // Only while it is empty.
         if (made !== undefined) await Deno.remove(made).catch(() => {});
@@ -39,7 +46,7 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
       tail: tarTrailer(file.size),
       exactly: file.size,
       onBytes: tellBytes(work, step, file.size),
-      ...signal,
+      signal,
     });
   });
 }
@@ -48,7 +55,7 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
 export async function streamOut(work: CopyWork, source: string): Promise<void> {
   const stdout = work.options.stdout ?? Deno.stdout.writable;
   await pipe(guestProgram(work, copyCommands.sendStream(source)), stdout, {
-    ...(work.options.signal === undefined ? {} : { signal: work.options.signal }),
+    signal: work.options.signal,
   });
 }
 
@@ -74,9 +81,8 @@ interface Place {
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
   const path = resolvePath(work.options.directory, target);
-  const writable = writableSources(work.record.shares);
   // A link in the destination's own place counts too, although it would not be followed.
-  await requireNoWayOut(path, writable);
+  await requireNoWayOut(path, writableSources(work.record.shares));
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {
@@ -85,13 +91,8 @@ async function placeFor(work: CopyWork, source: string, target: string): Promise
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";
   const full = isDirectory && !isNameless ? joinPath(path, own) : path;
-  try {
-    const root = await requireNoWayOut(parentOf(full), writable);
-    return { parent: await realPathWithin(parentOf(full), root), name: nameOf(full) };
-  } catch (error) {
-    if (error instanceof NixboxError) throw error;
-    throw fileError(`${target} cannot be written`, error);
-  }
+  const parent = await realParent(work, full, `${target} cannot be written`);
+  return { parent, name: nameOf(full) };
 }
 
 async function directoryAt(path: string): Promise<boolean> {
@@ -113,18 +114,19 @@ async function treeReceiver(
   name: string,
 ): Promise<{ tar: PipedProgram; made?: string }> {
   const path = joinPath(parent, name);
-  if (await exists(path) && !await work.host.userNamespaces()) {
-    throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
-      hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
-    });
-  }
+  const isConfined = await work.host.userNamespaces();
   if (!await exists(path)) {
     // There a name of the host's own making could lead elsewhere a moment later: tar makes it.
-    if (writableShare(work.record, parent) !== undefined && await work.host.userNamespaces()) {
+    if (isConfined && writableShare(work.record, parent) !== undefined) {
       return { tar: await hostTar(work, parent, "extract", [`--one-top-level=${name}`]) };
     }
     await Deno.mkdir(path);
     return { tar: await hostTar(work, path, "extract", []), made: path };
+  }
+  if (!isConfined) {
+    throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
+      hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
+    });
   }
   const info = await Deno.lstat(path);
   if (!info.isDirectory) {

@@ -1,8 +1,9 @@
 import { configDirectoryOf } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, exists } from "../host/files.ts";
-import { isWithin, pathBelow, resolvePath } from "../host/paths.ts";
-import { masksFor } from "../share/masks.ts";
+import { directoryIdentity, exists, fileError } from "../host/files.ts";
+import { isWithin, parentOf, pathBelow, resolvePath } from "../host/paths.ts";
+import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
+import { masksFor, writableSources } from "../share/masks.ts";
 import { privateDirectories } from "./private_directories.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
@@ -20,6 +21,23 @@ export interface CopyWork {
   readonly emit: Emit;
   /** The destination must be a directory then. */
   readonly isOneOfMany: boolean;
+}
+
+/**
+ * The real path of the directory that a path of the host lies in. No link leads out of a share that
+ * the guest can write to. What the path itself names may be a link, and is left alone.
+ *
+ * @param problem What it means if the directory cannot be reached.
+ */
+export async function realParent(work: CopyWork, path: string, problem: string): Promise<string> {
+  const parent = parentOf(path);
+  try {
+    const root = await requireNoWayOut(parent, writableSources(work.record.shares));
+    return await realPathWithin(parent, root);
+  } catch (error) {
+    if (error instanceof NixboxError) throw error;
+    throw fileError(problem, error);
+  }
 }
 
 /** The program that runs a command in the guest, for a pipe. */
