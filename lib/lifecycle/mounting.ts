@@ -6,9 +6,9 @@ import { lastLines } from "../host/process.ts";
 import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
+import { noteExposure } from "./exposure.ts";
 import { rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
-import { noteExposure } from "./trust.ts";
 
 /** The machine's record while one share comes, and the steps that all transports have. */
 export abstract class Mounting {

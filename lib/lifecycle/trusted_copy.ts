@@ -3,7 +3,7 @@ import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { isWithin, parentOf } from "../host/paths.ts";
-import { covers, isAsSeen, readOtherTrust, readTrust } from "../state/trust.ts";
+import { allExposures, covers, isAsSeen, openExposures, readTrust } from "../state/trust.ts";
 import { filesFrom } from "./watched_files.ts";
 
 /**
@@ -19,8 +19,7 @@ export async function trustedCopy(
   directory: string,
 ): Promise<string | undefined> {
   const state = await readTrust(host, project.id, project.directory);
-  const others = (await readOtherTrust(host, project.id)).flatMap(({ exposures }) => exposures);
-  const open = [...state.exposures, ...others].filter(({ until }) => until === undefined);
+  const open = openExposures(await allExposures(host, project.id, state));
   const real = await Deno.realPath(directory);
   if (!open.some((exposure) => covers(exposure, real, () => true))) return undefined;
   const { runtime } = host.paths;

@@ -15,11 +15,11 @@ import { claimOf, lockSlots, type SlotPlace, writeSlotOwner } from "../state/slo
 import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster, waitForPort } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
+import { noteExposure } from "./exposure.ts";
 import { handOver } from "./hand_over.ts";
 import type { Plan } from "./plan.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
 import { startServer } from "./share_server.ts";
-import { noteExposure } from "./trust.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory, type UndoName, undoSteps } from "./takedown.ts";
 
