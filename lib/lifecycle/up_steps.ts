@@ -1,5 +1,5 @@
 import type { Project } from "../config/types.ts";
-import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
@@ -137,19 +137,14 @@ export class LinuxBoot {
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
-    const process = await this.#start(plan.vmm, logFile, directory);
-    await this.#save({ vmm: process.identity });
     const { id, memoryMB, network } = this.#record;
+    const process = await spawnDetached(host, plan.vmm, { logFile, cwd: directory, owner: id });
+    await this.#save({ vmm: process.identity });
     await writeSlotOwner(place, network.slot, claimOf(host, id, process.identity, memoryMB));
     const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);
     this.#signal = AbortSignal.any([this.#signal, death]);
     const guest = await connectGuest(this.#record, { timeoutMs: 30_000, signal: this.#signal });
     guest.close();
-  }
-
-  async #start(argv: readonly string[], logFile: string, cwd = "/"): Promise<DetachedProcess> {
-    await Deno.writeTextFile(logFile, "", { mode: 0o600 });
-    return await spawnDetached(this.boot.host, argv, { logFile, cwd, owner: this.#record.id });
   }
 
   async #waitForGuest(): Promise<void> {
