@@ -18,15 +18,25 @@ export function configDirectoryOf(directory: string): string {
  * @throws {NixboxError} if there is none, or if it is someone else's: a config runs code.
  */
 export async function findProject(host: Pick<Host, "user">, start: string): Promise<Project> {
-  const real = await realDirectory(start);
-  for (let directory = real;; directory = parentOf(directory)) {
-    if (await hasConfig(directory)) return await checkedProject(host, directory);
-    if (directory === "/") break;
-  }
+  const found = await findProjectIfAny(host, start);
+  if (found !== undefined) return found;
   throw new NixboxError("this directory belongs to no nixbox project", {
-    where: real,
+    where: await realDirectory(start),
     hint: "make it one: `nixbox init`; or name one: `--project DIR`",
   });
+}
+
+/** As {@linkcode findProject}; `undefined` if there is none. */
+export async function findProjectIfAny(
+  host: Pick<Host, "user">,
+  start: string,
+): Promise<Project | undefined> {
+  let directory = await realDirectory(start);
+  while (!await hasConfig(directory)) {
+    if (directory === "/") return undefined;
+    directory = parentOf(directory);
+  }
+  return await checkedProject(host, directory);
 }
 
 /** The project in exactly this directory. @throws {NixboxError} as {@linkcode findProject}. */
