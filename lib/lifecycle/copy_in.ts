@@ -27,7 +27,7 @@ export async function copyIn(work: CopyWork, source: string, target: string): Pr
       return await pipe(tar, guestProgram(work, receive), options);
     }
     const tar = await hostTar(work, parent, "create", [`./${nameOf(path)}`]);
-    const receive = copyCommands.receiveOne(directoryOnly, nameOf(path), nameOf(path));
+    const receive = copyCommands.receiveOne(directoryOnly, nameOf(path));
     await pipe(tar, guestProgram(work, receive), options);
   });
 }

@@ -2,7 +2,7 @@ import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { nameOf } from "../host/paths.ts";
 import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
-import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { lockProject, readRecord } from "../state/store.ts";
 
 /** What `setup` did. */
 export interface SetupResult {
@@ -20,7 +20,6 @@ export async function setUp(
   project: Project,
   options: { readonly rotate?: boolean } = {},
 ): Promise<SetupResult> {
-  await prepareState(host, project.id);
   const name = nameOf(project.directory);
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {

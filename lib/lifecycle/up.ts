@@ -11,7 +11,7 @@ import { macOf } from "../network/addresses.ts";
 import { upstreamResolvers } from "../network/resolvers.ts";
 import type { VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts";
-import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { lockProject, readRecord, statePaths } from "../state/store.ts";
 import { claimSlot } from "./claim.ts";
 import { warnOfHome } from "./home_share.ts";
 import { runHooks } from "./hooks.ts";
@@ -110,16 +110,8 @@ export async function planUp(
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
-  const input = await planInput(
-    host,
-    project,
-    config,
-    { ...options, signal, place, env, scripts: [] },
-    emit,
-    {
-      mayBuild: false,
-    },
-  );
+  const wanted = { ...options, signal, place, env };
+  const input = await planInput(host, project, config, wanted, emit, { mayBuild: false });
   return makePlan({ ...input, slot: 0 });
 }
 
@@ -155,10 +147,13 @@ async function prepareUp(host: Host, project: Project, config: Config): Promise<
   await ensureKeys(host, project.configDirectory, config.name);
 }
 
-type BootOptions = UpOptions & {
+type PlanOptions = UpOptions & {
   readonly signal: AbortSignal;
   readonly place: SlotPlace;
   readonly env: Readonly<Record<string, string>>;
+};
+
+type BootOptions = PlanOptions & {
   /** As they were before the guest could write. */
   readonly scripts: readonly GuestScript[];
 };
@@ -203,11 +198,10 @@ async function planInput(
   host: Host,
   project: Project,
   config: Config,
-  options: BootOptions,
+  options: PlanOptions,
   emit: Emit,
   build: { readonly mayBuild: boolean },
 ): Promise<Omit<PlanInput, "slot">> {
-  const state = await prepareState(host, project.id);
   checkRuntimeDirectory(`${host.paths.runtime}/${project.id}`);
   const obtained = await obtainRunner(host, project, config, { ...options, ...build }, emit);
   const { isolation, warning } = await chooseIsolation(host);
@@ -222,7 +216,7 @@ async function planInput(
     project,
     config,
     env: options.env,
-    state,
+    state: statePaths(host, project.id),
     sharedDirectory: options.place.directory,
     mac: await macOf(project.id),
     resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
