@@ -15,7 +15,8 @@
 export { openProject, ProjectHandle } from "./lib/lifecycle/project.ts";
 export type { RunInGuestOptions } from "./lib/lifecycle/project.ts";
 export type { GuestCommandResult } from "./lib/guest/session.ts";
-export type { MountedShare, MountOptions } from "./lib/lifecycle/mount.ts";
+export type { MountedShare } from "./lib/lifecycle/mounted_share.ts";
+export type { MountOptions } from "./lib/lifecycle/mount.ts";
 export type { UnmountOptions } from "./lib/lifecycle/unmount.ts";
 export type { SshAccess } from "./lib/lifecycle/ssh_access.ts";
 export type { MountMode } from "./lib/guest/provisioning.ts";

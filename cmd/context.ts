@@ -28,6 +28,16 @@ export async function hostAndProject(
   return { host, project };
 }
 
+/** As {@linkcode hostAndProject}, for what is of use outside of any project too. */
+export async function hostAndProjectIfAny(
+  globals: Globals,
+): Promise<{ host: Host; project: Project | undefined }> {
+  if (globals.project !== undefined) return await hostAndProject(globals);
+  const host = await hostOnly();
+  const { findProjectIfAny } = await import("../lib/config/find.ts");
+  return { host, project: await findProjectIfAny(host, Deno.cwd()) };
+}
+
 export async function hostOnly(): Promise<Host> {
   const { detectHost } = await import("../lib/host/detect.ts");
   return await detectHost();

@@ -1,5 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import type { Host } from "../lib/host/host.ts";
+import { isWithin } from "../lib/host/paths.ts";
 import { type CommandLineContext, hostOnly } from "./context.ts";
 import { duration, follow } from "./progress.ts";
 import { parseSeconds } from "./parse.ts";
@@ -97,9 +98,7 @@ async function projectId(context: CommandLineContext, host: Host): Promise<strin
     const { listRecords } = await import("../lib/state/store.ts");
     const { records } = await listRecords(host);
     const real = await Deno.realPath(start).catch(() => start);
-    const record = records.find(({ project }) =>
-      real === project || real.startsWith(`${project}/`)
-    );
+    const record = records.find(({ project }) => isWithin(real, project));
     if (record === undefined) throw error;
     return record.id;
   }

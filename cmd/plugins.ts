@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import { type CommandLineContext, hostAndProject, hostOnly } from "./context.ts";
+import { type CommandLineContext, hostAndProjectIfAny } from "./context.ts";
 import { printable } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
@@ -31,17 +31,10 @@ EXAMPLES
     }
 
     async function configIfAny() {
-      await hostOnly();
-      try {
-        const { host, project } = await hostAndProject(globals);
-        const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
-        return await loadTrustedConfig(host, project);
-      } catch (error) {
-        const isOutside = error instanceof Error &&
-          /belongs to no nixbox project/.test(error.message);
-        if (isOutside && globals.project === undefined) return undefined;
-        throw error;
-      }
+      const { host, project } = await hostAndProjectIfAny(globals);
+      if (project === undefined) return undefined;
+      const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
+      return await loadTrustedConfig(host, project);
     }
   },
 });

@@ -20,7 +20,7 @@ let
   near =
     let
       names = lib.attrNames end.set;
-      atMost = distance: lib.filter (lib.levenshteinAtMost distance missing) names;
+      atMost = distance: lib.filter (lib.strings.levenshteinAtMost distance missing) names;
       alike = if atMost 1 != [ ] then atMost 1 else atMost 2;
       longer = lib.filter (lib.hasPrefix missing) names;
       shortFirst = lib.sort (a: b: lib.stringLength a < lib.stringLength b);

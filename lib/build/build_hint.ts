@@ -8,19 +8,19 @@ const hints: readonly (readonly [RegExp, (found: RegExpExecArray) => string])[] 
     () => builderHint,
   ],
   [
-    /Package ‘([^’]+?)(?:-[\d.][^’]*)?’ in .* has an unfree license/,
+    /[Pp]ackage [‘']([^’']+?)(?:-[\d.][^’']*)?[’'] in .* has an unfree license/,
     ([, name = "NAME"]) =>
       "allow it in a file that nix.modules names: { lib, ... }: { " +
       `nixpkgs.config.allowUnfreePredicate = p: lib.getName p == "${name}"; }`,
   ],
   [
-    /Package ‘([^’]+)’ in .* is marked as insecure/,
+    /[Pp]ackage [‘']([^’']+)[’'] in .* is marked as insecure/,
     ([, name = "NAME"]) =>
       "allow it in a file that nix.modules names: { " +
       `nixpkgs.config.permittedInsecurePackages = [ "${name}" ]; }`,
   ],
   [
-    /Package ‘[^’]+’ in .* (is marked as broken|is not available on the requested)/,
+    /[Pp]ackage [‘'][^’']+[’'] in .*(is marked as broken|is not available on the requested|has problems)/,
     () => "take it out of nix.packages, or try a newer nixpkgs: `nixbox update --input nixpkgs`",
   ],
   [

@@ -1,4 +1,5 @@
 import { NixboxError } from "../host/error.ts";
+import { isWithin, joinPath, parentOf, resolvePath } from "../host/paths.ts";
 import { pathLiterals } from "./path_literals.ts";
 
 /** A file or a symlink that goes into the stage, by its absolute path. */
@@ -56,23 +57,19 @@ async function readEntry(
   namedBy: string,
   { configDirectory }: ClosureLimits,
 ): Promise<Read | undefined> {
-  if (path === `${configDirectory}/ssh` || path.startsWith(`${configDirectory}/ssh/`)) {
-    return { leadsTo: [] };
-  }
+  if (isWithin(path, `${configDirectory}/ssh`)) return { leadsTo: [] };
   const info = await lstatIfExists(path);
   if (info === undefined) return undefined;
   if (info.isSymlink) {
-    const linkTarget = resolvePath(directoryOf(path), await Deno.readLink(path));
+    const linkTarget = resolvePath(parentOf(path), await Deno.readLink(path));
     return { entry: { path, linkTarget }, leadsTo: [linkTarget] };
   }
   if (info.isDirectory) {
-    if (
-      `${configDirectory}/`.startsWith(`${path === "/" ? "" : path}/`) && path !== configDirectory
-    ) {
+    if (isWithin(configDirectory, path) && path !== configDirectory) {
       throw tooMuch(`${path}, the directory that holds .nixbox`, namedBy);
     }
     const leadsTo: string[] = [];
-    for await (const { name } of Deno.readDir(path)) leadsTo.push(`${path}/${name}`);
+    for await (const { name } of Deno.readDir(path)) leadsTo.push(joinPath(path, name));
     return { leadsTo };
   }
   if (!info.isFile) return { leadsTo: [] };
@@ -82,11 +79,11 @@ async function readEntry(
 
 /** What a Nix file names, as absolute paths. */
 function references(file: string, text: string): string[] {
-  const directory = directoryOf(file);
+  const directory = parentOf(file);
   return pathLiterals(text).flatMap(({ path, isComputed }) => {
     if (!isComputed) return [resolvePath(directory, path)];
-    const known = resolvePath(directory, path.slice(0, path.lastIndexOf("/")));
-    return `${directory}/`.startsWith(`${known}/`) ? [] : [known];
+    const known = resolvePath(directory, parentOf(path));
+    return isWithin(directory, known) ? [] : [known];
   });
 }
 
@@ -99,20 +96,6 @@ async function lstatIfExists(path: string): Promise<Deno.FileInfo | undefined> {
     }
     throw error;
   }
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-/** An absolute path without "." and "..", from one that may be relative to `directory`. */
-export function resolvePath(directory: string, path: string): string {
-  const parts: string[] = [];
-  for (const part of (path.startsWith("/") ? path : `${directory}/${path}`).split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
-  return `/${parts.join("/")}`;
 }
 
 function missing(path: string): NixboxError {

@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { nameOf } from "../host/paths.ts";
 import type { Project } from "./types.ts";
 
 /** What the defaults of a config follow from: nix/resolve.nix reads this as JSON. */
@@ -32,7 +33,7 @@ export function configFacts(host: Host, project: Project): ConfigFacts {
 
 /** A host name (RFC 1123, section 2.1) made of a directory's name. */
 export function hostNameOf(directory: string): string {
-  const base = directory.slice(directory.lastIndexOf("/") + 1).toLowerCase();
+  const base = nameOf(directory).toLowerCase();
   const name = base.replace(/[^a-z0-9-]+/g, "-").replace(/^-+/, "").slice(0, 63).replace(/-+$/, "");
   return name === "" ? "nixbox" : name;
 }

@@ -2,8 +2,14 @@ import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
 import { sha256 } from "../host/hash.ts";
 import type { Host } from "../host/host.ts";
+import { joinPath, parentOf } from "../host/paths.ts";
 import { printableCommand } from "../host/process.ts";
 import type { Project } from "./types.ts";
+
+/** Where a project's own files are, by the project's directory. */
+export function configDirectoryOf(directory: string): string {
+  return joinPath(directory, ".nixbox");
+}
 
 /**
  * Finds the project that a directory belongs to: the nearest one, it or above it, that has
@@ -12,15 +18,25 @@ import type { Project } from "./types.ts";
  * @throws {NixboxError} if there is none, or if it is someone else's: a config runs code.
  */
 export async function findProject(host: Pick<Host, "user">, start: string): Promise<Project> {
-  const real = await realDirectory(start);
-  for (let directory = real;; directory = parentOf(directory)) {
-    if (await hasConfig(directory)) return await checkedProject(host, directory);
-    if (directory === "/") break;
-  }
+  const found = await findProjectIfAny(host, start);
+  if (found !== undefined) return found;
   throw new NixboxError("this directory belongs to no nixbox project", {
-    where: real,
+    where: await realDirectory(start),
     hint: "make it one: `nixbox init`; or name one: `--project DIR`",
   });
+}
+
+/** As {@linkcode findProject}; `undefined` if there is none. */
+export async function findProjectIfAny(
+  host: Pick<Host, "user">,
+  start: string,
+): Promise<Project | undefined> {
+  let directory = await realDirectory(start);
+  while (!await hasConfig(directory)) {
+    if (directory === "/") return undefined;
+    directory = parentOf(directory);
+  }
+  return await checkedProject(host, directory);
 }
 
 /** The project in exactly this directory. @throws {NixboxError} as {@linkcode findProject}. */
@@ -34,11 +50,11 @@ export async function projectAt(host: Pick<Host, "user">, directory: string): Pr
 }
 
 async function hasConfig(directory: string): Promise<boolean> {
-  return await exists(`${directory === "/" ? "" : directory}/.nixbox/config.nix`);
+  return await exists(`${configDirectoryOf(directory)}/config.nix`);
 }
 
 async function checkedProject(host: Pick<Host, "user">, directory: string): Promise<Project> {
-  const configDirectory = `${directory === "/" ? "" : directory}/.nixbox`;
+  const configDirectory = configDirectoryOf(directory);
   const configFile = `${configDirectory}/config.nix`;
   if ((await Deno.lstat(configDirectory)).isSymlink) {
     throw new NixboxError(`${configDirectory} is a symlink, which a guest could replace`, {
@@ -89,8 +105,4 @@ async function realDirectory(path: string): Promise<string> {
   } catch (error) {
     throw fileError(`${path} is not there`, error);
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
 }

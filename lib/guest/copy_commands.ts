@@ -15,7 +15,7 @@ const place = `${expand}` +
 const receiveOne = `${place}` +
   't=$(mktemp -d "$up/.nixbox-cp.XXXXXX") || exit 1; ' +
   "trap 'rm -rf -- \"$t\"' EXIT; " +
-  'tar -x -p --no-same-owner -f - -C "$t" || exit 1; mv -fT -- "$t/$3" "$p"';
+  'tar -x -p --no-same-owner -f - -C "$t" || exit 1; mv -fT -- "$t/$2" "$p"';
 
 const receiveTree = `${place}` +
   'mkdir -p -- "$p" && exec tar -x -p --no-same-owner -f - -C "$p"';
@@ -40,9 +40,8 @@ function script(text: string, ...args: readonly string[]): string {
 
 /** Commands of the guest that take part in a copy. Paths are the user's own words. */
 export const copyCommands = {
-  /** Takes a tar with the one member `member`; it is called `name` where `path` is a directory. */
-  receiveOne: (path: string, name: string, member: string) =>
-    script(receiveOne, path, name, member),
+  /** Takes a tar with the one member `name`, which it keeps as its name where `path` is a directory. */
+  receiveOne: (path: string, name: string) => script(receiveOne, path, name),
   /** Takes a tar of a directory's contents. An empty `name` puts them into `path` itself. */
   receiveTree: (path: string, name: string) => script(receiveTree, path, name),
   receiveStream: (path: string) => script(receiveStream, path),

@@ -59,18 +59,10 @@ export async function rotateKeys(
   await ensurePrivateDirectory(directory, host.user.uid);
   const fresh = await Deno.makeTempDir({ dir: directory, prefix: "new-" });
   try {
-    const { login, host: guestHost, identity } = projectKeys(configDirectory);
-    const files = [login, guestHost, identity].flatMap(({ privateFile, publicFile }) => [
-      privateFile,
-      publicFile,
-    ]);
-    const made = (file: string) => `${fresh}${file.slice(directory.length)}`;
-    await Promise.all(
-      [login, guestHost, identity].map(({ privateFile }) =>
-        makeKey(made(privateFile), `nixbox-${projectName}`)
-      ),
-    );
-    for (const file of files) await Deno.rename(made(file), file);
+    await ensureKeys(host, fresh, projectName);
+    for (const { name } of await Array.fromAsync(Deno.readDir(`${fresh}/ssh`))) {
+      await Deno.rename(`${fresh}/ssh/${name}`, `${directory}/${name}`);
+    }
   } finally {
     await removeIfExists(fresh);
   }

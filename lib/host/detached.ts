@@ -13,7 +13,7 @@ export interface DetachedProcess {
 }
 
 export interface DetachedOptions {
-  /** Takes the program's stdout and stderr, appended. */
+  /** Takes the program's stdout and stderr; what an earlier one wrote goes. */
   readonly logFile: string;
   readonly cwd: string;
   /** The machine that the process belongs to: goes to `NIXBOX_VM` in its environment. */
@@ -32,7 +32,7 @@ export async function spawnDetached(
   argv: readonly string[],
   options: DetachedOptions,
 ): Promise<DetachedProcess> {
-  await (await Deno.open(options.logFile, { create: true, append: true, mode: 0o600 })).close();
+  await Deno.writeTextFile(options.logFile, "", { mode: 0o600 });
   const env: Record<string, string> = { [ownerVariable]: options.owner };
   for (const name of inherited) {
     const value = Deno.env.get(name);

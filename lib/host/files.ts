@@ -1,4 +1,5 @@
 import { messageOf, NixboxError } from "./error.ts";
+import { parentOf } from "./paths.ts";
 
 /** Whether anything is at the path, a dangling symlink included. */
 export async function exists(path: string): Promise<boolean> {
@@ -87,8 +88,7 @@ export async function removeIfExists(path: string): Promise<void> {
  * @throws {NixboxError} if another user made it first, as anyone can under /tmp.
  */
 export async function ensurePrivateDirectory(path: string, uid: number): Promise<void> {
-  const parent = path.slice(0, path.lastIndexOf("/"));
-  if (parent !== "") await Deno.mkdir(parent, { recursive: true });
+  await Deno.mkdir(parentOf(path), { recursive: true });
   try {
     await Deno.mkdir(path, { mode: 0o700 });
     return;

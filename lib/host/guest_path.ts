@@ -1,3 +1,5 @@
+import { isWithin } from "./paths.ts";
+
 /** Where nothing of the host's may be mounted: the guest's own machinery. */
 const reserved = ["/proc", "/sys", "/dev", "/nix", "/run/nixbox"];
 
@@ -8,7 +10,7 @@ export function problemWithTarget(target: string): string | undefined {
   if (!/^(\/+[^/]|~\/+[^/])/.test(target)) return "must be absolute, or begin with ~/";
   if (/(^|\/)\.\.?(\/|$)/.test(target)) return "must not have . or .. in it";
   const plain = normalTarget(target);
-  const inside = reserved.find((path) => plain === path || plain.startsWith(`${path}/`));
+  const inside = reserved.find((path) => isWithin(plain, path));
   return inside === undefined
     ? undefined
     : `must not lie in ${inside}, which the guest itself needs`;
@@ -17,14 +19,4 @@ export function problemWithTarget(target: string): string | undefined {
 /** A path of the guest without doubled and trailing slashes. */
 export function normalTarget(target: string): string {
   return target.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1");
-}
-
-/** `~` and `~/x` are the guest user's home. */
-export function guestPath(target: string, home: string): string {
-  return target === "~" ? home : target.startsWith("~/") ? `${home}${target.slice(1)}` : target;
-}
-
-/** Whether `path` is `directory` or below it; both without symlinks and trailing slashes. */
-export function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
 }

@@ -27,7 +27,7 @@ export function detectLinux(): Host {
     which: (program) => findProgram(program, systemDirectories),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
     openFiles: () => openFiles(user.uid),
-    userNamespaces: canMountInUserNamespace,
+    userNamespaces: () => userNamespaces ??= canMountInUserNamespace(),
   };
 }
 
@@ -153,6 +153,9 @@ export function hardLimitOf(limits: string): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
   return hard === "unlimited" ? Infinity : Number(hard ?? 0);
 }
+
+/** What the kernel says to the probe; it is asked once. */
+let userNamespaces: Promise<boolean> | undefined;
 
 async function canMountInUserNamespace(): Promise<boolean> {
   const probe = ["unshare", "--user", "--map-root-user", "--mount"];

@@ -14,7 +14,7 @@ export interface PipedProgram {
 export interface PipeOptions {
   /** Called with the number of bytes so far. */
   readonly onBytes?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Bytes before and after those of the source. */
   readonly head?: Uint8Array<ArrayBuffer>;
   readonly tail?: Uint8Array<ArrayBuffer>;

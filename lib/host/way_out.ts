@@ -1,5 +1,5 @@
 import { NixboxError } from "./error.ts";
-import { isWithin } from "./guest_path.ts";
+import { isWithin, joinPath, parentOf } from "./paths.ts";
 
 /** As many symlinks as Linux follows on one path (path_resolution(7)). */
 const mostLinks = 40;
@@ -24,10 +24,10 @@ export async function requireNoWayOut(
   for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     if (part === "" || part === ".") continue;
     if (part === "..") {
-      at = at.slice(0, at.lastIndexOf("/")) || "/";
+      at = parentOf(at);
       continue;
     }
-    const next = `${at === "/" ? "" : at}/${part}`;
+    const next = joinPath(at, part);
     const target = await linkAt(next);
     if (target === undefined) {
       at = next;

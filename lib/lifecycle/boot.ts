@@ -87,7 +87,6 @@ export async function startMaster(
 ): Promise<void> {
   const deadline = performance.now() + options.timeoutMs;
   while (true) {
-    await Deno.writeTextFile(options.logFile, "", { mode: 0o600 });
     const { logFile } = options;
     const master = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
     const leftMs = deadline - performance.now();

@@ -7,7 +7,7 @@ import type { StageInput } from "../build/stage.ts";
 import { build, type Built, readLastBuild } from "../build/build.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
-import { lockProject, prepareState, statePaths } from "../state/store.ts";
+import { lockProject, statePaths } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
 
 export type { Built } from "../build/build.ts";
@@ -23,7 +23,6 @@ export async function buildRunner(
   options: { readonly force?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  await prepareState(host, project.id);
   const input = await stageInput(host, project, config, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);

@@ -1,25 +1,16 @@
 import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
+import { joinPath, nameOf, resolvePath } from "../host/paths.ts";
 import { pipe } from "../host/pipe.ts";
 import { tellStep } from "../host/progress.ts";
-import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
-import { writableSources } from "../share/masks.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
-import {
-  absolutePath,
-  type CopyWork,
-  guestProgram,
-  hostTar,
-  nameOf,
-  parentOf,
-  tellBytes,
-} from "./copy_work.ts";
+import { type CopyWork, guestProgram, hostTar, realParent, tellBytes } from "./copy_work.ts";
 
 /** Copies a file, a symlink or a directory of the host into the guest. */
 export async function copyIn(work: CopyWork, source: string, target: string): Promise<void> {
-  const named = absolutePath(source, work);
-  const root = await requireNoWayOut(parentOf(named), writableSources(work.record.shares));
-  const path = await realEnd(named, source, root);
+  const named = resolvePath(work.options.directory, source);
+  const parent = await realParent(work, named, `${source} cannot be read`);
+  const path = joinPath(parent, nameOf(named));
   const info = await describe(path, source);
   // "." and "a/" name what is in a directory as much as the directory.
   const name = /(^|\/)\.\.?\/?$/.test(source) ? "" : nameOf(path);
@@ -27,7 +18,7 @@ export async function copyIn(work: CopyWork, source: string, target: string): Pr
   const step = `copy ${source} to vm:${target}`;
   const options = {
     onBytes: tellBytes(work, step, info.isFile ? info.size : undefined),
-    ...(work.options.signal === undefined ? {} : { signal: work.options.signal }),
+    signal: work.options.signal,
   };
   await tellStep(work.emit, step, async () => {
     if (info.isDirectory) {
@@ -35,8 +26,8 @@ export async function copyIn(work: CopyWork, source: string, target: string): Pr
       const receive = copyCommands.receiveTree(directoryOnly, name);
       return await pipe(tar, guestProgram(work, receive), options);
     }
-    const tar = await hostTar(work, parentOf(path), "create", [`./${nameOf(path)}`]);
-    const receive = copyCommands.receiveOne(directoryOnly, nameOf(path), nameOf(path));
+    const tar = await hostTar(work, parent, "create", [`./${nameOf(path)}`]);
+    const receive = copyCommands.receiveOne(directoryOnly, nameOf(path));
     await pipe(tar, guestProgram(work, receive), options);
   });
 }
@@ -48,21 +39,9 @@ export async function streamIn(work: CopyWork, target: string): Promise<void> {
   await tellStep(work.emit, step, async () => {
     await pipe(stdin, guestProgram(work, copyCommands.receiveStream(target)), {
       onBytes: tellBytes(work, step),
-      ...(work.options.signal === undefined ? {} : { signal: work.options.signal }),
+      signal: work.options.signal,
     });
   });
-}
-
-/** The path with its parents resolved; what it names itself may be a symlink, and stays one. */
-async function realEnd(path: string, source: string, root: string | undefined): Promise<string> {
-  if (path === "/") return path;
-  try {
-    const parent = await realPathWithin(parentOf(path), root);
-    return `${parent === "/" ? "" : parent}/${nameOf(path)}`;
-  } catch (error) {
-    if (error instanceof NixboxError) throw error;
-    throw fileError(`${source} cannot be read`, error);
-  }
 }
 
 async function describe(path: string, source: string): Promise<Deno.FileInfo> {

@@ -1,20 +1,19 @@
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
+import { joinPath, nameOf, resolvePath } from "../host/paths.ts";
 import { pipe, type PipedProgram } from "../host/pipe.ts";
 import { lastLines } from "../host/process.ts";
 import { tellStep } from "../host/progress.ts";
-import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
+import { requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../guest/copy_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import { tarHeader, tarTrailer } from "../share/tar_entry.ts";
 import {
-  absolutePath,
   type CopyWork,
   guestProgram,
   hostTar,
-  nameOf,
-  parentOf,
+  realParent,
   tellBytes,
   writableShare,
 } from "./copy_work.ts";
@@ -27,13 +26,13 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
   }
   const { parent, name } = await placeFor(work, source, target);
   const step = `copy vm:${source} to ${target}`;
-  const signal = work.options.signal === undefined ? {} : { signal: work.options.signal };
+  const { signal } = work.options;
   await tellStep(work.emit, step, async () => {
     if (file.kind === "directory") {
       const { tar, made } = await treeReceiver(work, parent, name);
       const send = guestProgram(work, copyCommands.sendTree(source));
       try {
-        return await pipe(send, tar, { onBytes: tellBytes(work, step), ...signal });
+        return await pipe(send, tar, { onBytes: tellBytes(work, step), signal });
       } catch (error) {
         // Only while it is empty.
         if (made !== undefined) await Deno.remove(made).catch(() => {});
@@ -47,7 +46,7 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
       tail: tarTrailer(file.size),
       exactly: file.size,
       onBytes: tellBytes(work, step, file.size),
-      ...signal,
+      signal,
     });
   });
 }
@@ -56,7 +55,7 @@ export async function copyOut(work: CopyWork, source: string, target: string): P
 export async function streamOut(work: CopyWork, source: string): Promise<void> {
   const stdout = work.options.stdout ?? Deno.stdout.writable;
   await pipe(guestProgram(work, copyCommands.sendStream(source)), stdout, {
-    ...(work.options.signal === undefined ? {} : { signal: work.options.signal }),
+    signal: work.options.signal,
   });
 }
 
@@ -81,25 +80,19 @@ interface Place {
 
 /** @throws {NixboxError} if the destination's directory is not there. */
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
-  const path = absolutePath(target, work);
-  const root = await requireNoWayOut(path, writableSources(work.record.shares));
+  const path = resolvePath(work.options.directory, target);
+  // A link in the destination's own place counts too, although it would not be followed.
+  await requireNoWayOut(path, writableSources(work.record.shares));
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {
     throw new NixboxError(`${target} is no directory`, { hint: `make it: \`mkdir ${target}\`` });
   }
-  const rootOfParent = () => requireNoWayOut(parentOf(full), writableSources(work.record.shares));
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";
-  const full = isDirectory && !isNameless ? `${path === "/" ? "" : path}/${own}` : path;
-  try {
-    const isInRoot = root !== undefined && isDirectory;
-    const parent = await realPathWithin(parentOf(full), isInRoot ? root : await rootOfParent());
-    return { parent, name: nameOf(full) };
-  } catch (error) {
-    if (error instanceof NixboxError) throw error;
-    throw fileError(`${target} cannot be written`, error);
-  }
+  const full = isDirectory && !isNameless ? joinPath(path, own) : path;
+  const parent = await realParent(work, full, `${target} cannot be written`);
+  return { parent, name: nameOf(full) };
 }
 
 async function directoryAt(path: string): Promise<boolean> {
@@ -120,19 +113,20 @@ async function treeReceiver(
   parent: string,
   name: string,
 ): Promise<{ tar: PipedProgram; made?: string }> {
-  const path = `${parent === "/" ? "" : parent}/${name}`;
-  if (await exists(path) && !await work.host.userNamespaces()) {
-    throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
-      hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
-    });
-  }
+  const path = joinPath(parent, name);
+  const isConfined = await work.host.userNamespaces();
   if (!await exists(path)) {
     // There a name of the host's own making could lead elsewhere a moment later: tar makes it.
-    if (writableShare(work.record, parent) !== undefined && await work.host.userNamespaces()) {
+    if (isConfined && writableShare(work.record, parent) !== undefined) {
       return { tar: await hostTar(work, parent, "extract", [`--one-top-level=${name}`]) };
     }
     await Deno.mkdir(path);
     return { tar: await hostTar(work, path, "extract", []), made: path };
+  }
+  if (!isConfined) {
+    throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
+      hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
+    });
   }
   const info = await Deno.lstat(path);
   if (!info.isDirectory) {

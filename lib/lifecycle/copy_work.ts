@@ -1,7 +1,9 @@
+import { configDirectoryOf } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, exists } from "../host/files.ts";
-import { isWithin } from "../host/guest_path.ts";
-import { masksFor } from "../share/masks.ts";
+import { directoryIdentity, exists, fileError } from "../host/files.ts";
+import { isWithin, parentOf, pathBelow, resolvePath } from "../host/paths.ts";
+import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
+import { masksFor, writableSources } from "../share/masks.ts";
 import { privateDirectories } from "./private_directories.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
@@ -21,23 +23,21 @@ export interface CopyWork {
   readonly isOneOfMany: boolean;
 }
 
-/** An absolute path of the host without "." and "..", from the user's own words. */
-export function absolutePath(path: string, { options }: CopyWork): string {
-  const full = path.startsWith("/") ? path : `${options.directory}/${path}`;
-  const parts: string[] = [];
-  for (const part of full.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
+/**
+ * The real path of the directory that a path of the host lies in. No link leads out of a share that
+ * the guest can write to. What the path itself names may be a link, and is left alone.
+ *
+ * @param problem What it means if the directory cannot be reached.
+ */
+export async function realParent(work: CopyWork, path: string, problem: string): Promise<string> {
+  const parent = parentOf(path);
+  try {
+    const root = await requireNoWayOut(parent, writableSources(work.record.shares));
+    return await realPathWithin(parent, root);
+  } catch (error) {
+    if (error instanceof NixboxError) throw error;
+    throw fileError(problem, error);
   }
-  return `/${parts.join("/")}`;
-}
-
-export function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /** The program that runs a command in the guest, for a pipe. */
@@ -85,7 +85,7 @@ export async function hostTar(
     if (masks.some((mask) => isWithin(mask, directory))) throw holdsPrivate(directory, masks);
     return { ...program, argv: [tar, ...verb, "-f", "-", "-C", directory, ...words] };
   }
-  const at = `${confinedDirectory}${directory.slice(root === "/" ? 0 : root.length)}`;
+  const at = resolvePath(confinedDirectory, pathBelow(directory, root));
   const confinement = {
     root: record.secretsDirectory,
     source: root,
@@ -104,7 +104,7 @@ export async function hostTar(
 
 /** What no copy may take from, or put into, unless it is named itself: keys, and what the host runs. */
 async function masksIn(host: Host, record: VmRecord, root: string): Promise<readonly string[]> {
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
+  const configDirectory = configDirectoryOf(record.project);
   const masks = masksFor(root, await privateDirectories(host, { configDirectory })) ?? [];
   const isThere = await Promise.all(masks.map(exists));
   return masks.filter((_, index) => isThere[index]);

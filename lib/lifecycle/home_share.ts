@@ -1,5 +1,5 @@
-import { isWithin } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
+import { isWithin } from "../host/paths.ts";
 import type { Emit } from "../host/progress.ts";
 import type { ShareRecord } from "../state/record.ts";
 

@@ -1,3 +1,4 @@
+import { configDirectoryOf } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
 import { assetsDirectory } from "../host/assets.ts";
@@ -12,7 +13,7 @@ export const gitignore = "/ssh/\n";
  */
 export async function initProject(directory: string): Promise<readonly string[]> {
   const real = await realDirectory(directory);
-  const configDirectory = `${real}/.nixbox`;
+  const configDirectory = configDirectoryOf(real);
   const files = new Map([
     [`${configDirectory}/config.nix`, await exampleConfig()],
     [`${configDirectory}/.gitignore`, gitignore],

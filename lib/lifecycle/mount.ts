@@ -1,18 +1,19 @@
 import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
-import { guestPath } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
+import { expandHome, joinPath } from "../host/paths.ts";
 import type { Emit } from "../host/progress.ts";
 import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
 import type { MountSpec } from "../share/mount_spec.ts";
-import type { ShareRecord, VmRecord } from "../state/record.ts";
+import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { lockProject } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
 import { warnOfHome } from "./home_share.ts";
 import { privateDirectories } from "./private_directories.ts";
 import { requireMasks } from "./share_server.ts";
+import { type MountedShare, mountedShare } from "./mounted_share.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
 import { VirtiofsMounting } from "./mount_virtiofs.ts";
 import { act } from "./steps.ts";
@@ -25,20 +26,6 @@ export interface MountOptions {
   readonly via?: "virtiofs" | "sshfs";
   /** Aborts, and undoes what was done. */
   readonly signal?: AbortSignal;
-}
-
-/** A share as the guest has it. */
-export interface MountedShare {
-  /** Real path on the host. */
-  readonly source: string;
-  /** Where the guest has it. */
-  readonly target: string;
-  /** Whether the host refuses every change. */
-  readonly readonly: boolean;
-  /** Whether the guest's changes stay in its memory. */
-  readonly overlay: boolean;
-  /** How it reaches the guest. */
-  readonly via: "virtiofs" | "sshfs";
 }
 
 /**
@@ -74,16 +61,16 @@ export async function mountShare(
       ? new SshfsMounting(host, record, share, signal)
       : new VirtiofsMounting(host, record, share, signal);
     await act(await mounting.steps(), emit, signal, () => mounting.finish());
-    const { target = "", readonly, overlay } = share;
-    return { source, target, readonly, overlay, via };
+    return mountedShare(share);
   } finally {
     lock.release();
   }
 }
 
+/** With its "..", which the kernel takes after the links before it. */
 function absoluteSource(host: Host, source: string, directory: string): string {
-  if (source === "~" || source.startsWith("~/")) return `${host.user.home}${source.slice(1)}`;
-  return source.startsWith("/") ? source : `${directory}/${source}`;
+  const path = expandHome(source, host.user.home);
+  return path.startsWith("/") ? path : joinPath(directory, path);
 }
 
 /** @throws {NixboxError} if there is no such directory. */
@@ -115,8 +102,8 @@ async function realDirectory(
 type Wanted = MountSpec & Pick<ShareRecord, "identity" | "masks" | "via">;
 
 /** @throws {NixboxError} if the guest has a share at the target already. */
-function newShare(record: VmRecord, wanted: Wanted): ShareRecord & { readonly target: string } {
-  const target = guestPath(wanted.target, record.guest.home);
+function newShare(record: VmRecord, wanted: Wanted): TargetedShare {
+  const target = expandHome(wanted.target, record.guest.home);
   const taken = record.shares.find((share) => share.target === target);
   if (taken !== undefined) {
     throw new NixboxError(`the guest has ${taken.source} at ${target} already`, {

@@ -1,10 +1,10 @@
-import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { spawnDetached } from "../host/detached.ts";
 import { ensurePrivateDirectory, readTail } from "../host/files.ts";
 import { NixboxError } from "../host/error.ts";
-import { lastLines } from "../host/process.ts";
-import { sshfsCommand, unmountCommand, waitForMountCommand } from "../guest/share_commands.ts";
+import { sshfsCommand, waitForMountCommand } from "../guest/share_commands.ts";
 import { sessionArgv } from "../guest/ssh.ts";
 import { confinedArgv, confinedDirectory, joinedArgv, sftpServerArgs } from "../share/sftp.ts";
+import { deathOf } from "./boot.ts";
 import { confinedProgram, findSftpServer } from "./confined.ts";
 import { guestMountError, Mounting } from "./mounting.ts";
 import { serverLog } from "./share_server.ts";
@@ -23,7 +23,7 @@ export class SshfsMounting extends Mounting {
       {
         name: "mount it in the guest",
         run: () => this.#mount(argv),
-        undo: () => this.#unmount(),
+        undo: () => this.unmountInGuest(),
       },
     ];
   }
@@ -50,10 +50,10 @@ export class SshfsMounting extends Mounting {
     const { host, record, share } = this;
     await ensurePrivateDirectory(share.socket, host.user.uid);
     const logFile = serverLog(host, record.id, share);
-    await Deno.writeTextFile(logFile, "", { mode: 0o600 });
     const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
     await this.addServer(process.identity);
-    const ended = endOf(process, () => readTail(logFile));
+    // The pair of programs ends as soon as one of them fails.
+    const ended = deathOf("sshfs", process, [logFile]);
     await this.inGuest(
       waitForMountCommand(share.target),
       AbortSignal.any([this.signal, ended]),
@@ -61,21 +61,6 @@ export class SshfsMounting extends Mounting {
       throw ended.aborted ? guestMountError(share, await readTail(logFile)) : error;
     });
   }
-
-  async #unmount(): Promise<void> {
-    const never = new AbortController().signal;
-    const { tag, target } = this.share;
-    await this.inGuest(unmountCommand(tag, target, { force: true }), never).catch(() => {});
-  }
-}
-
-/** Aborts when the pair of programs ends, which it does as soon as one of them fails. */
-function endOf(process: DetachedProcess, log: () => Promise<string>): AbortSignal {
-  const controller = new AbortController();
-  void process.ended.then(async () => {
-    controller.abort(new NixboxError("sshfs ended", { log: lastLines(await log(), 8) }));
-  });
-  return controller.signal;
 }
 
 function notConfined(): NixboxError {

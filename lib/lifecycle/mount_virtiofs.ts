@@ -1,5 +1,5 @@
 import { NixboxError } from "../host/error.ts";
-import { mountCommand, unmountCommand } from "../guest/share_commands.ts";
+import { mountCommand } from "../guest/share_commands.ts";
 import { mountModeOf } from "../guest/provisioning.ts";
 import { connectGuest } from "./driver.ts";
 import { Mounting } from "./mounting.ts";
@@ -42,9 +42,7 @@ export class VirtiofsMounting extends Mounting {
 
   /** Whatever of it there is. The server ends with the record. */
   async #unshare(): Promise<void> {
-    const never = new AbortController().signal;
-    const { tag, target } = this.share;
-    await this.inGuest(unmountCommand(tag, target, { force: true }), never).catch(() => {});
+    await this.unmountInGuest();
     await this.#unplug();
   }
 

@@ -3,12 +3,13 @@ import { NixboxError } from "../host/error.ts";
 import { removeIfExists } from "../host/files.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
 import { lastLines } from "../host/process.ts";
+import { unmountCommand } from "../guest/share_commands.ts";
 import { runInGuest } from "../guest/session.ts";
-import type { ShareRecord, VmRecord } from "../state/record.ts";
+import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
+import { noteExposure } from "./exposure.ts";
 import { rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
-import { noteExposure } from "./trust.ts";
 
 /** The machine's record while one share comes, and the steps that all transports have. */
 export abstract class Mounting {
@@ -17,7 +18,7 @@ export abstract class Mounting {
   constructor(
     protected readonly host: Host,
     record: VmRecord,
-    protected readonly share: ShareRecord & { readonly target: string },
+    protected readonly share: TargetedShare,
     protected readonly signal: AbortSignal,
   ) {
     this.#record = record;
@@ -27,10 +28,7 @@ export abstract class Mounting {
 
   /** The share is there. */
   async finish(): Promise<void> {
-    const shares = this.#record.shares.map((share) =>
-      share.id === this.share.id ? { ...share, state: "ready" as const } : share
-    );
-    await this.save({ shares });
+    await this.save(withState(this.#record, this.share.id, "ready"));
   }
 
   protected get record(): VmRecord {
@@ -71,6 +69,13 @@ export abstract class Mounting {
     if (code === 0) return;
     throw guestMountError(this.share, stderr);
   }
+
+  /** For an undo: whatever there is of it, and even after an interrupt. */
+  protected async unmountInGuest(): Promise<void> {
+    const never = new AbortController().signal;
+    const { tag, target } = this.share;
+    await this.inGuest(unmountCommand(tag, target, { force: true }), never).catch(() => {});
+  }
 }
 
 export function guestMountError(share: ShareRecord, stderr: string): NixboxError {
@@ -82,6 +87,15 @@ export function guestMountError(share: ShareRecord, stderr: string): NixboxError
       : "take another target, or see `nixbox logs console`",
     log: others,
   });
+}
+
+/** The record as it is with a share's state changed. */
+export function withState(
+  record: VmRecord,
+  id: string,
+  state: ShareRecord["state"],
+): Pick<VmRecord, "shares"> {
+  return { shares: record.shares.map((share) => share.id === id ? { ...share, state } : share) };
 }
 
 /** The record as it is without a share. */

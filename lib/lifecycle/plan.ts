@@ -5,7 +5,8 @@ import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
 import { type NetworkPolicy, policyOf } from "../network/policy.ts";
-import { guestPath, normalTarget } from "../host/guest_path.ts";
+import { normalTarget } from "../host/guest_path.ts";
+import { expandHome } from "../host/paths.ts";
 import type { Isolation } from "../share/virtiofsd.ts";
 import {
   mountModeOf,
@@ -163,7 +164,7 @@ function shareRecords(input: PlanInput, runtimeDirectory: string): ShareRecord[]
     identity: input.sources[index]?.identity ?? "",
     readonly: mount.readonly || mount.overlay,
     overlay: mount.overlay,
-    target: guestPath(normalTarget(mount.target), input.guest.home),
+    target: expandHome(normalTarget(mount.target), input.guest.home),
   }));
   return [...own, ...wanted].map((share, index) => ({
     ...share,

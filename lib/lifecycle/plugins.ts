@@ -3,6 +3,7 @@ import { nearest } from "../config/nearest.ts";
 import type { Config } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { readTextIfExists } from "../host/files.ts";
+import { nameOf } from "../host/paths.ts";
 import { printableCommand } from "../host/process.ts";
 import { rootOfPlugin } from "./trust.ts";
 
@@ -56,8 +57,7 @@ export async function isBuiltInPlugin(name: string): Promise<boolean> {
 }
 
 function nameOfPlugin(path: string): string {
-  const root = rootOfPlugin(path);
-  return root.slice(root.lastIndexOf("/") + 1).replace(/\.nix$/, "");
+  return nameOf(rootOfPlugin(path)).replace(/\.nix$/, "");
 }
 
 async function describe(

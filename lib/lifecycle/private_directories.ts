@@ -1,6 +1,7 @@
 import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { exists } from "../host/files.ts";
+import { joinPath, nameOf, parentOf } from "../host/paths.ts";
 
 /**
  * What no guest may see, wherever a share would show it: the project's `.nixbox`, and the
@@ -18,9 +19,7 @@ export async function privateDirectories(
 
 /** The real path of what may not be there yet: that of what is there of it, and the rest. */
 async function realPathOfAny(path: string): Promise<string> {
-  if (path === "" || path === "/") return "/";
+  if (path === "/") return "/";
   if (await exists(path)) return await Deno.realPath(path);
-  const at = path.lastIndexOf("/");
-  const parent = await realPathOfAny(path.slice(0, at));
-  return `${parent === "/" ? "" : parent}${path.slice(at)}`;
+  return joinPath(await realPathOfAny(parentOf(path)), nameOf(path));
 }

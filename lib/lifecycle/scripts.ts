@@ -1,5 +1,6 @@
 import { messageOf, NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
+import { nameOf } from "../host/paths.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { remoteCommand } from "../guest/quote.ts";
 import { runInGuest } from "../guest/session.ts";
@@ -55,7 +56,7 @@ export async function runScripts(
   signal: AbortSignal,
 ): Promise<void> {
   for (const script of scripts) {
-    const step = `run ${script.path.slice(script.path.lastIndexOf("/") + 1)}`;
+    const step = `run ${nameOf(script.path)}`;
     try {
       await tellStep(emit, step, () => runScript(record, script, step, emit, signal));
     } catch (error) {

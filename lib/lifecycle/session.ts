@@ -6,6 +6,7 @@ import { copyCommands } from "../guest/copy_commands.ts";
 import { type GuestCommandResult, runInGuest } from "../guest/session.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
 import { lastLines } from "../host/process.ts";
+import { isWithin, pathBelow, resolvePath } from "../host/paths.ts";
 import type { VmRecord } from "../state/record.ts";
 import { requireRunning } from "./machine.ts";
 
@@ -75,13 +76,11 @@ export function guestDirectory(
   record: Pick<VmRecord, "shares" | "guest">,
   options: { readonly directory: string },
 ): string {
-  const holds = (source: string) =>
-    options.directory === source || options.directory.startsWith(`${source}/`);
   const share = record.shares
-    .filter(({ source, target }) => target !== undefined && holds(source))
+    .filter(({ source, target }) => target !== undefined && isWithin(options.directory, source))
     .toSorted((a, b) => b.source.length - a.source.length)[0];
   if (share?.target === undefined) return record.guest.home;
-  return `${share.target}${options.directory.slice(share.source.length)}`;
+  return resolvePath(share.target, pathBelow(options.directory, share.source));
 }
 
 async function converse(record: VmRecord, command: string, tty: boolean): Promise<number> {

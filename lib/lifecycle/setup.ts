@@ -1,7 +1,8 @@
 import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
+import { nameOf } from "../host/paths.ts";
 import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
-import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { lockProject, readRecord } from "../state/store.ts";
 
 /** What `setup` did. */
 export interface SetupResult {
@@ -19,8 +20,7 @@ export async function setUp(
   project: Project,
   options: { readonly rotate?: boolean } = {},
 ): Promise<SetupResult> {
-  await prepareState(host, project.id);
-  const name = project.directory.slice(project.directory.lastIndexOf("/") + 1);
+  const name = nameOf(project.directory);
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {
     const madeKeys = options.rotate === true

@@ -66,7 +66,6 @@ export async function startServer(
     if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
   }
   await ensurePrivateDirectory(rootOf(share), host.user.uid);
-  await Deno.writeTextFile(logFile, "", { mode: 0o600 });
   const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: id });
   const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);
   return {

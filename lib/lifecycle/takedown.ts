@@ -16,8 +16,8 @@ import {
   type SlotPlace,
 } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
+import { endExposure } from "./exposure.ts";
 import { type Step, undoAll } from "./steps.ts";
-import { endExposure } from "./trust.ts";
 import type { Emit } from "../host/progress.ts";
 
 type Undo = Pick<Step, "name" | "undo">;

@@ -2,22 +2,22 @@ import type { Config, Project } from "../config/types.ts";
 import { loadConfig, pluginFiles } from "../config/evaluate.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
+import { isWithin } from "../host/paths.ts";
 import { requireNoWayOut } from "../host/way_out.ts";
-import type { ShareRecord, VmRecord } from "../state/record.ts";
 import {
-  covers,
+  allExposures,
+  coversFile,
   type Exposure,
-  isAsSeen,
   isSuspect,
-  readOtherTrust,
+  openExposures,
   readTrust,
   seenText,
   type TrustState,
   type WatchedFile,
-  withExposures,
   writeTrust,
 } from "../state/trust.ts";
 import { lockProject } from "../state/store.ts";
+import { intactMasks } from "./exposure.ts";
 import { watchedFiles } from "./watched_files.ts";
 
 /** A file that a guest may have changed since the user saw it. */
@@ -50,14 +50,12 @@ export interface ExaminedConfig {
  * change a file between the look at it and its evaluation.
  */
 export async function loadConfigToRun(host: Host, project: Project): Promise<ExaminedConfig> {
-  const { config, files, exposures } = await loadExamined(host, project);
-  const open = exposures.filter(({ until }) => until === undefined);
-  const intact = await intactMasks(open);
-  const file = files.find(({ path, realPath }) =>
-    open.some((exposure) =>
-      [path, realPath].some((one) => covers(exposure, one, (mask) => intact.has(mask)))
-    )
-  );
+  const { config, exposures, ...loaded } = await loadExamined(host, project);
+  const files = loaded.files ??
+    await watchedFiles(project.configDirectory, rootsOf(config), host.user.home);
+  const open = openExposures(exposures);
+  const isIntact = await intactMasks(open);
+  const file = files.find((one) => open.some((exposure) => coversFile(exposure, one, isIntact)));
   if (file === undefined) return { config, files };
   throw new NixboxError(`a machine that is up can write to ${file.path}`, {
     where: "trust",
@@ -65,22 +63,22 @@ export async function loadConfigToRun(host: Host, project: Project): Promise<Exa
   });
 }
 
-async function loadExamined(
-  host: Host,
-  project: Project,
-): Promise<ExaminedConfig & Pick<Examined, "exposures">> {
+interface Loaded {
+  readonly config: Config;
+  readonly exposures: readonly Exposure[];
+  /** `undefined` where no machine ever was, and so no file had to be looked at. */
+  readonly files: readonly WatchedFile[] | undefined;
+}
+
+async function loadExamined(host: Host, project: Project): Promise<Loaded> {
   const { exposures, suspects } = await examineTrust(host, project);
   if (suspects.length > 0) throw notTrusted(suspects);
   const config = await loadConfig(host, project);
-  const roots = rootsOf(config);
-  if (exposures.length === 0) {
-    const { configDirectory } = project;
-    return { config, files: await watchedFiles(configDirectory, roots, host.user.home), exposures };
-  }
-  const more = await examineTrust(host, project, roots);
+  if (exposures.length === 0) return { config, exposures, files: undefined };
+  const more = await examineTrust(host, project, rootsOf(config));
   if (more.suspects.length > 0) throw notTrusted(more.suspects);
   await requireNoLinks(config, exposures);
-  return { config, files: more.files, exposures };
+  return { config, exposures, files: more.files };
 }
 
 interface Examined {
@@ -96,8 +94,7 @@ async function examineTrust(
   roots: readonly string[] = [],
 ): Promise<Examined> {
   const state = await readTrust(host, project.id, project.directory);
-  const others = (await readOtherTrust(host, project.id)).flatMap((other) => other.exposures);
-  const exposures = [...state.exposures, ...others];
+  const exposures = await allExposures(host, project.id, state);
   if (exposures.length === 0) return { state, exposures, files: [], suspects: [] };
   const first = await suspectsIn(host, project, state, exposures, [...state.roots, ...roots]);
   if (first.suspects.length > 0 || roots.length > 0) return { state, exposures, ...first };
@@ -118,9 +115,9 @@ async function suspectsIn(
   roots: readonly string[],
 ) {
   const files = await watchedFiles(project.configDirectory, roots, host.user.home);
-  const intact = await intactMasks(exposures);
+  const isIntact = await intactMasks(exposures);
   const suspects = files.filter((file) =>
-    isSuspect(file, state, project.configDirectory, exposures, (mask) => intact.has(mask))
+    isSuspect(file, state, project.configDirectory, exposures, isIntact)
   );
   return { files, suspects };
 }
@@ -138,25 +135,6 @@ function rootsOf(config: Config): readonly string[] {
 /** All of a plugin's directory, or its one file. */
 export function rootOfPlugin(path: string): string {
   return path.endsWith("/default.nix") ? path.slice(0, -"/default.nix".length) : path;
-}
-
-/** Masks that are still the directories which were covered. */
-async function intactMasks(exposures: readonly Exposure[]) {
-  const intact = new Set<Exposure["masks"][number]>();
-  for (const mask of exposures.flatMap(({ masks }) => masks)) {
-    if (await identityOf(mask.path) === mask.identity) intact.add(mask);
-  }
-  return intact;
-}
-
-/** Tells a directory from one that was made in its place. */
-async function identityOf(path: string): Promise<string> {
-  try {
-    const { dev, ino, birthtime } = await Deno.lstat(path);
-    return `${dev}/${ino}/${birthtime?.getTime() ?? 0}`;
-  } catch {
-    return "gone";
-  }
 }
 
 function notTrusted(suspects: readonly WatchedFile[]): NixboxError {
@@ -197,58 +175,8 @@ export async function noteSeen(
   await writeTrust(host, project.id, noted);
 }
 
-/** Notes from when on a machine can write where; before its shares are served. */
-export async function noteExposure(
-  host: Host,
-  record: Pick<VmRecord, "id" | "project">,
-  shares: readonly ShareRecord[],
-): Promise<void> {
-  const state = await readTrust(host, record.id, record.project);
-  const writable = await Promise.all(
-    shares.filter(({ readonly }) => !readonly).map(async ({ source, masks }) => ({
-      source,
-      masks: await Promise.all(
-        masks.map(async (path) => ({ path, identity: await identityOf(path) })),
-      ),
-    })),
-  );
-  const exposures = withExposures(state.exposures, writable, Date.now());
-  // What the guest will see of it: so that a change can be shown.
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
-  const files = await watchedFiles(configDirectory, state.roots, host.user.home);
-  const exposed = files.filter(({ path, realPath, hash }) =>
-    isAsSeen({ path, realPath, hash }, state) &&
-    exposures.some((exposure) => covers(exposure, path, () => true))
-  );
-  await writeTrust(host, record.id, { ...state, exposures }, exposed.map(({ content }) => content));
-}
-
 function seen(files: readonly WatchedFile[]): Pick<TrustState, "files"> {
   return { files: files.map(({ path, realPath, hash }) => ({ path, realPath, hash })) };
-}
-
-/**
- * Notes that a machine can write no more, once what served its shares has ended. If all is as it was
- * seen, what changes from now on is the user's doing.
- */
-export async function endExposure(host: Host, record: VmRecord): Promise<void> {
-  const configDirectory = `${record.project === "/" ? "" : record.project}/.nixbox`;
-  const state = await readTrust(host, record.id, record.project);
-  if (state.exposures.every(({ until }) => until !== undefined)) return;
-  const now = Date.now();
-  const open = state.exposures.filter(({ until }) => until === undefined);
-  const files = await watchedFiles(configDirectory, state.roots, host.user.home);
-  const intact = await intactMasks(open);
-  const isCovered = ({ path, realPath }: WatchedFile) =>
-    open.some((exposure) =>
-      [path, realPath].some((one) => covers(exposure, one, (mask) => intact.has(mask)))
-    );
-  const isClean = files.every((file) => isAsSeen(file, state) || !isCovered(file));
-  await writeTrust(host, record.id, {
-    ...state,
-    trustedAt: isClean ? now : state.trustedAt,
-    exposures: state.exposures.map((exposure) => ({ ...exposure, until: exposure.until ?? now })),
-  });
 }
 
 /** What a guest may have changed, to be shown; and how to accept exactly that. */
@@ -281,5 +209,5 @@ export async function suspectFiles(
 
 function outsideOf(project: Project, files: readonly WatchedFile[]): readonly string[] {
   return files.map(({ path }) => path)
-    .filter((path) => !path.startsWith(`${project.configDirectory}/`));
+    .filter((path) => !isWithin(path, project.configDirectory));
 }

@@ -2,7 +2,8 @@ import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import { covers, isAsSeen, readOtherTrust, readTrust } from "../state/trust.ts";
+import { isWithin, parentOf } from "../host/paths.ts";
+import { allExposures, covers, isAsSeen, openExposures, readTrust } from "../state/trust.ts";
 import { filesFrom } from "./watched_files.ts";
 
 /**
@@ -18,15 +19,14 @@ export async function trustedCopy(
   directory: string,
 ): Promise<string | undefined> {
   const state = await readTrust(host, project.id, project.directory);
-  const others = (await readOtherTrust(host, project.id)).flatMap(({ exposures }) => exposures);
-  const open = [...state.exposures, ...others].filter(({ until }) => until === undefined);
+  const open = openExposures(await allExposures(host, project.id, state));
   const real = await Deno.realPath(directory);
   if (!open.some((exposure) => covers(exposure, real, () => true))) return undefined;
   const { runtime } = host.paths;
   await ensurePrivateDirectory(runtime, host.user.uid);
   const copy = await Deno.makeTempDir({ dir: runtime, prefix: "plugin-" });
   for (const file of await filesFrom([directory], host.user.home)) {
-    if (!file.path.startsWith(`${directory}/`)) continue;
+    if (!isWithin(file.path, directory)) continue;
     if (!isAsSeen(file, state)) {
       await Deno.remove(copy, { recursive: true });
       throw new NixboxError(`${file.path} may have been written by a machine`, {
@@ -35,7 +35,7 @@ export async function trustedCopy(
       });
     }
     const to = `${copy}${file.path.slice(directory.length)}`;
-    await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(parentOf(to), { recursive: true });
     await Deno.writeFile(to, file.content, { mode: file.mode });
   }
   return copy;

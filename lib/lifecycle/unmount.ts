@@ -1,25 +1,24 @@
 import { messageOf, NixboxError } from "../host/error.ts";
-import { guestPath, normalTarget } from "../host/guest_path.ts";
+import { normalTarget } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
+import { expandHome } from "../host/paths.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { lastLines } from "../host/process.ts";
 import { waitForEnd } from "../host/end_process.ts";
 import { runInGuest } from "../guest/session.ts";
 import { busyCode, unmountCommand } from "../guest/share_commands.ts";
-import type { ShareRecord, VmRecord } from "../state/record.ts";
+import type { TargetedShare, VmRecord } from "../state/record.ts";
 import { lockProject, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
 import { requireRunning } from "./machine.ts";
-import type { MountedShare } from "./mount.ts";
-import { endServer, without } from "./mounting.ts";
+import { type MountedShare, mountedShare } from "./mounted_share.ts";
+import { endServer, without, withState } from "./mounting.ts";
 
 /** How a share is taken away. */
 export interface UnmountOptions {
   /** Even if programs of the guest use it: their next access fails. */
   readonly force?: boolean;
 }
-
-type TargetedShare = ShareRecord & { readonly target: string };
 
 /**
  * Takes a share away from a running machine: unmounts it in the guest, waits until the device is
@@ -48,19 +47,19 @@ export async function unmountShare(
       if (!force) throw error;
       emit({ kind: "warning", message: messageOf(error) });
     }
-    const changing = await markChanging(host, record, share.id);
+    const changing = { ...record, ...withState(record, share.id, "changing") };
+    await writeRecord(host, changing);
     await tellStep(emit, "take it from the machine", () => detach(host, changing, share, force));
     await endServer(host, changing, share);
     await writeRecord(host, { ...changing, ...without(changing, share.id) });
-    const { source, readonly, overlay, via } = share;
-    return { source, target: share.target, readonly, overlay, via };
+    return mountedShare(share);
   } finally {
     lock.release();
   }
 }
 
 function findShare(record: VmRecord, target: string): TargetedShare {
-  const wanted = guestPath(normalTarget(target), record.guest.home);
+  const wanted = expandHome(normalTarget(target), record.guest.home);
   const shares = record.shares.filter((share): share is TargetedShare =>
     share.target !== undefined
   );
@@ -97,15 +96,6 @@ function describeUser(line: string): string {
   return first === "mount"
     ? `something else is mounted at ${rest.join(" ")}`
     : `${rest.join(" ")} (pid ${first})`;
-}
-
-async function markChanging(host: Host, record: VmRecord, id: string): Promise<VmRecord> {
-  const shares = record.shares.map((share) =>
-    share.id === id ? { ...share, state: "changing" as const } : share
-  );
-  const changed = { ...record, shares };
-  await writeRecord(host, changed);
-  return changed;
 }
 
 async function detach(host: Host, record: VmRecord, share: TargetedShare, force: boolean) {

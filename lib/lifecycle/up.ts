@@ -1,31 +1,20 @@
 import type { Config, Project } from "../config/types.ts";
 import { callersEnv, resolveEnv } from "../config/env_sources.ts";
-import type { Acceleration, Host } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, exists } from "../host/files.ts";
+import { exists } from "../host/files.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { ensureKeys } from "../guest/keys.ts";
-import { checkRuntimeDirectory } from "../guest/ssh.ts";
-import { macOf } from "../network/addresses.ts";
-import { upstreamResolvers } from "../network/resolvers.ts";
 import type { VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts";
-import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { lockProject, readRecord } from "../state/store.ts";
 import { claimSlot } from "./claim.ts";
 import { warnOfHome } from "./home_share.ts";
 import { runHooks } from "./hooks.ts";
-import { privateDirectories } from "./private_directories.ts";
-import { makePlan, type Plan, type PlanInput } from "./plan.ts";
-import {
-  chooseIsolation,
-  dnsmasqFeatures,
-  enoughOpenFiles,
-  openFilesWarning,
-  requireNetwork,
-  requireTools,
-} from "./requirements.ts";
-import { obtainRunner } from "./obtain_runner.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { planInput, type PlanOptions } from "./plan_input.ts";
+import { requireNetwork, requireTools } from "./requirements.ts";
 import { act } from "./steps.ts";
 import { takeDown } from "./takedown.ts";
 import { type GuestScript, readScripts } from "./scripts.ts";
@@ -85,7 +74,7 @@ export async function up(
     await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
     // After the hooks, which may log in to where secrets are.
     const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
-    const boot = { ...options, signal, place, env, scripts };
+    const boot = { ...options, signal, place, env, scripts, mayBuild: true };
     const record = await bootMachine(host, project, config, boot, emit);
     await runHooks("post-up", config.hooks["post-up"], {
       ...subject,
@@ -110,16 +99,8 @@ export async function planUp(
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
-  const input = await planInput(
-    host,
-    project,
-    config,
-    { ...options, signal, place, env, scripts: [] },
-    emit,
-    {
-      mayBuild: false,
-    },
-  );
+  const wanted = { ...options, signal, place, env, mayBuild: false };
+  const input = await planInput(host, project, config, wanted, emit);
   return makePlan({ ...input, slot: 0 });
 }
 
@@ -155,13 +136,11 @@ async function prepareUp(host: Host, project: Project, config: Config): Promise<
   await ensureKeys(host, project.configDirectory, config.name);
 }
 
-type BootOptions = UpOptions & {
-  readonly signal: AbortSignal;
-  readonly place: SlotPlace;
-  readonly env: Readonly<Record<string, string>>;
+interface BootOptions extends PlanOptions {
   /** As they were before the guest could write. */
   readonly scripts: readonly GuestScript[];
-};
+  readonly timeoutMs?: number;
+}
 
 async function bootMachine(
   host: Host,
@@ -171,7 +150,7 @@ async function bootMachine(
   emit: Emit,
 ): Promise<VmRecord> {
   const { place, signal } = options;
-  const input = await planInput(host, project, config, options, emit, { mayBuild: true });
+  const input = await planInput(host, project, config, options, emit);
   const { memoryMB } = config.resources;
   const claim = { id: project.id, memoryMB, starter: input.starter };
   const slot = await claimSlot(host, place, claim, signal);
@@ -198,67 +177,6 @@ async function bootMachine(
   return boot.record;
 }
 
-/** Asks host and disk for all that the plan follows from, but the slot. */
-async function planInput(
-  host: Host,
-  project: Project,
-  config: Config,
-  options: BootOptions,
-  emit: Emit,
-  build: { readonly mayBuild: boolean },
-): Promise<Omit<PlanInput, "slot">> {
-  const state = await prepareState(host, project.id);
-  checkRuntimeDirectory(`${host.paths.runtime}/${project.id}`);
-  const obtained = await obtainRunner(host, project, config, { ...options, ...build }, emit);
-  const { isolation, warning } = await chooseIsolation(host);
-  if (warning !== undefined) emit({ kind: "warning", message: warning });
-  const { limit, raise: raiseOpenFiles } = await host.openFiles();
-  if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
-  const starter = await host.processes.identify(Deno.pid);
-  if (starter === undefined) throw new NixboxError("this process is not in the process table");
-  return {
-    host,
-    hostHasIpv6: await exists("/proc/sys/net/ipv6"),
-    project,
-    config,
-    env: options.env,
-    state,
-    sharedDirectory: options.place.directory,
-    mac: await macOf(project.id),
-    resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
-    canFilterRecords: (await dnsmasqFeatures(host)).filterRecords,
-    runner: obtained.directory.runner,
-    runnerShares: await Promise.all(
-      obtained.directory.shares.map(async (share) => ({
-        ...share,
-        identity: (await located(share.source)).identity,
-      })),
-    ),
-    build: obtained.build,
-    guest: obtained.directory.guest,
-    sources: await Promise.all(config.mounts.map(({ source }) => located(source))),
-    privateDirectories: await privateDirectories(host, project),
-    isolation,
-    acceleration: accelerationOf(obtained.acceleration),
-    tools: {
-      virtiofsd: await host.which("virtiofsd") ?? "virtiofsd",
-      bash: await host.which("bash") ?? "bash",
-    },
-    raiseOpenFiles,
-    starter,
-    now: Date.now(),
-  };
-}
-
 async function isDirectory(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isDirectory, () => false);
-}
-
-async function located(source: string): Promise<{ path: string; identity: string }> {
-  const path = await exists(source) ? await Deno.realPath(source) : source;
-  return { path, identity: await directoryIdentity(path) };
-}
-
-function accelerationOf(acceleration: Acceleration): "hardware" | "emulation" {
-  return acceleration.usable ? "hardware" : "emulation";
 }

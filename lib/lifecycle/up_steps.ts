@@ -1,5 +1,5 @@
 import type { Project } from "../config/types.ts";
-import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
+import { spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
@@ -15,11 +15,11 @@ import { claimOf, lockSlots, type SlotPlace, writeSlotOwner } from "../state/slo
 import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster, waitForPort } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
+import { noteExposure } from "./exposure.ts";
 import { handOver } from "./hand_over.ts";
 import type { Plan } from "./plan.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
 import { startServer } from "./share_server.ts";
-import { noteExposure } from "./trust.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory, type UndoName, undoSteps } from "./takedown.ts";
 
@@ -137,19 +137,14 @@ export class LinuxBoot {
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
-    const process = await this.#start(plan.vmm, logFile, directory);
-    await this.#save({ vmm: process.identity });
     const { id, memoryMB, network } = this.#record;
+    const process = await spawnDetached(host, plan.vmm, { logFile, cwd: directory, owner: id });
+    await this.#save({ vmm: process.identity });
     await writeSlotOwner(place, network.slot, claimOf(host, id, process.identity, memoryMB));
     const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);
     this.#signal = AbortSignal.any([this.#signal, death]);
     const guest = await connectGuest(this.#record, { timeoutMs: 30_000, signal: this.#signal });
     guest.close();
-  }
-
-  async #start(argv: readonly string[], logFile: string, cwd = "/"): Promise<DetachedProcess> {
-    await Deno.writeTextFile(logFile, "", { mode: 0o600 });
-    return await spawnDetached(this.boot.host, argv, { logFile, cwd, owner: this.#record.id });
   }
 
   async #waitForGuest(): Promise<void> {

@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { type Updated, updateLock } from "../build/update.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
-import { lockProject, prepareState, readRecord } from "../state/store.ts";
+import { lockProject, readRecord } from "../state/store.ts";
 import { buildDirectory, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
 import { loadTrustedConfig } from "./trust.ts";
@@ -31,7 +31,6 @@ export async function updateProject(
   const { signal, inputs } = options;
   const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
   try {
-    await prepareState(host, project.id);
     const input = await stageInput(host, project, config, hypervisor);
     const build = { force: true, signal, step };
     const updated = await tellStep(

@@ -1,7 +1,7 @@
 import { allPathLiterals } from "../build/path_literals.ts";
-import { resolvePath } from "../build/closure.ts";
 import { NixboxError } from "../host/error.ts";
 import { sha256 } from "../host/hash.ts";
+import { expandHome, joinPath, parentOf, resolvePath } from "../host/paths.ts";
 import type { WatchedFile } from "../state/trust.ts";
 
 /** More than any config needs. */
@@ -34,7 +34,7 @@ export async function filesFrom(
     if (found.size > mostFiles) throw tooMany(start[0] ?? path);
     const info = await statIfExists(path);
     if (info?.isDirectory) {
-      for await (const { name } of Deno.readDir(path)) waiting.push(`${path}/${name}`);
+      for await (const { name } of Deno.readDir(path)) waiting.push(joinPath(path, name));
     } else if (info?.isFile) {
       const file = await readWatched(path);
       if (file === undefined) continue;
@@ -62,9 +62,9 @@ async function importsOf(file: WatchedFile, home: string): Promise<string[]> {
   const literals = allPathLiterals(new TextDecoder().decode(file.content));
   for (const { path, isComputed } of literals) {
     if (isComputed) continue;
-    const literal = path.startsWith("~/") ? `${home}${path.slice(1)}` : path;
+    const literal = expandHome(path, home);
     for (const place of [file.path, file.realPath]) {
-      const full = resolvePath(place.slice(0, place.lastIndexOf("/")), literal);
+      const full = resolvePath(parentOf(place), literal);
       const info = await statIfExists(full);
       paths.add(info?.isDirectory ? `${full}/default.nix` : full);
     }
@@ -103,7 +103,7 @@ async function readWatched(path: string): Promise<WatchedFile | undefined> {
 /** The latest change of a file and of every symlink on the way to it. */
 async function changedAt(path: string): Promise<number> {
   let latest = (await Deno.stat(path)).ctime?.getTime() ?? Infinity;
-  for (let part = path; part !== ""; part = part.slice(0, part.lastIndexOf("/"))) {
+  for (let part = path; part !== "/"; part = parentOf(part)) {
     const { isSymlink, ctime } = await Deno.lstat(part);
     if (isSymlink) latest = Math.max(latest, ctime?.getTime() ?? Infinity);
   }

@@ -1,3 +1,4 @@
+import { joinPath, nameOf, parentOf } from "../host/paths.ts";
 import { ArgumentList, canBeValue } from "./arguments.ts";
 import { withKernelParams } from "./kernel_params.ts";
 import {
@@ -153,10 +154,9 @@ function setVsock(list: ArgumentList, cid: number | null, apiSocket: string | un
   const found = list.values("--vsock")[0];
   const old = parse(found?.value ?? `socket=vsock.sock`);
   const socket = optionValue(old, "socket") ?? "vsock.sock";
-  const directory = apiSocket?.slice(0, apiSocket.lastIndexOf("/"));
-  const place = directory === undefined || socket.startsWith("/")
+  const place = apiSocket === undefined || socket.startsWith("/")
     ? socket
-    : `${directory}/${socket.slice(socket.lastIndexOf("/") + 1)}`;
+    : joinPath(parentOf(apiSocket), nameOf(socket));
   const options = write(withOption(withOption(old, "cid", `${cid}`), "socket", place));
   if (found === undefined) list.append("--vsock", options);
   else list.change(found, options);

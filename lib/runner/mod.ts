@@ -1,4 +1,5 @@
 import { NixboxError } from "../host/error.ts";
+import { nameOf } from "../host/paths.ts";
 import { patchCloudHypervisor, readCloudHypervisor } from "./cloud_hypervisor.ts";
 import { patchQemu } from "./qemu.ts";
 import { readQemu } from "./qemu_view.ts";
@@ -77,7 +78,7 @@ function viewOf(script: RunnerScript): Runner {
 
 /** By the program's name; where that is something else (a wrapper), by its arguments. */
 function hypervisorOf(script: RunnerScript): HypervisorName {
-  const name = script.program.slice(script.program.lastIndexOf("/") + 1);
+  const name = nameOf(script.program);
   if (name.startsWith("qemu-system-") || script.argv.includes("-qmp")) return "qemu";
   if (name === "cloud-hypervisor" || script.argv.includes("--api-socket")) {
     return "cloud-hypervisor";

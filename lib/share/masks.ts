@@ -1,4 +1,4 @@
-import { isWithin } from "../host/guest_path.ts";
+import { isWithin } from "../host/paths.ts";
 
 /**
  * Which of the host's private directories a share would show, and must therefore be masked in it.
@@ -12,13 +12,10 @@ export function masksFor(
   directories: readonly string[],
 ): readonly string[] | undefined {
   if (directories.some((directory) => isWithin(source, directory))) return undefined;
-  const inside = directories.filter((directory) => isWithin(directory, source));
+  const inside = [...new Set(directories)].filter((directory) => isWithin(directory, source));
   // What lies in a directory that is masked already needs no mask of its own.
-  return inside.filter((directory, index) =>
-    !inside.some((other, at) =>
-      at !== index && other !== directory && isWithin(directory, other)
-    ) &&
-    inside.indexOf(directory) === index
+  return inside.filter((directory) =>
+    !inside.some((other) => other !== directory && isWithin(directory, other))
   );
 }
 

@@ -1,3 +1,5 @@
+import { joinPath, pathBelow } from "../host/paths.ts";
+
 /** What one virtiofsd serves. Paths are real and absolute. */
 export interface VirtiofsdShare {
   readonly source: string;
@@ -48,7 +50,7 @@ export function pinArguments(
   at: string,
 ): readonly string[] {
   const { source, identity, masks } = share;
-  const relative = (path: string) => path.slice(source === "/" ? 1 : source.length + 1);
+  const relative = (path: string) => pathBelow(path, source);
   return [
     ...[source, identity, at],
     ...pinsFor(source, masks).map(relative),
@@ -63,9 +65,9 @@ export function pinArguments(
 export function pinsFor(source: string, masks: readonly string[]): readonly string[] {
   const pins = new Set<string>();
   for (const mask of masks) {
-    const names = mask.slice(source === "/" ? 1 : source.length + 1).split("/");
+    const names = pathBelow(mask, source).split("/");
     for (let count = 1; count < names.length; count++) {
-      pins.add(`${source === "/" ? "" : source}/${names.slice(0, count).join("/")}`);
+      pins.add(joinPath(source, names.slice(0, count).join("/")));
     }
   }
   return [...pins].toSorted((a, b) => a.split("/").length - b.split("/").length);

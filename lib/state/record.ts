@@ -39,6 +39,12 @@ export interface ShareRecord {
   readonly socket: string;
 }
 
+/** One that the guest was asked to mount, unlike a share of the runner's own. */
+export type TargetedShare = ShareRecord & {
+  /** Where the guest has it. */
+  readonly target: string;
+};
+
 /**
  * What is known of one machine, kept as JSON in the state directory. It is written before what it
  * names is made, so that everything can be taken down whatever happened to the program that made it.

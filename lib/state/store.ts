@@ -26,7 +26,7 @@ export function statePaths(host: Host, id: string): StatePaths {
   };
 }
 
-export async function prepareState(host: Host, id: string): Promise<StatePaths> {
+async function prepareState(host: Host, id: string): Promise<StatePaths> {
   const paths = statePaths(host, id);
   for (const directory of [paths.logs, `${host.paths.state}/machines`]) {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
@@ -97,7 +97,10 @@ export async function recordIds(host: Host): Promise<string[]> {
   return ids;
 }
 
-/** Takes the lock under which one project's machine is started, changed and stopped; tells if it waits. */
+/**
+ * Takes the lock under which one project's machine is started, changed and stopped; tells if it waits.
+ * Who holds it finds the project's directories there.
+ */
 export async function lockProject(
   host: Host,
   id: string,

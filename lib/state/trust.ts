@@ -1,8 +1,8 @@
 import { sha256 } from "../host/hash.ts";
 import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
-import { isWithin } from "../host/guest_path.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
+import { isWithin } from "../host/paths.ts";
 import {
   type Check,
   isArrayOf,
@@ -83,23 +83,28 @@ async function readState(path: string): Promise<TrustState | undefined> {
   return isTrustState(value) ? value : undefined;
 }
 
-/** The state of every project but one, of all that this user's machines ever shared. */
-export async function readOtherTrust(
+/** Where this user's machines could ever write: a project's own, by its state, and all others. */
+export async function allExposures(
   host: Pick<Host, "paths">,
   id: string,
-): Promise<readonly TrustState[]> {
-  const states: TrustState[] = [];
+  state: TrustState,
+): Promise<readonly Exposure[]> {
+  const exposures = [...state.exposures];
   try {
     for await (const { name } of Deno.readDir(`${host.paths.state}/projects`)) {
-      const state = name === id
-        ? undefined
-        : await readState(`${directoryOf(host, name)}/trust.json`);
-      if (state !== undefined) states.push(state);
+      if (name === id) continue;
+      const other = await readState(`${directoryOf(host, name)}/trust.json`);
+      exposures.push(...other?.exposures ?? []);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return states;
+  return exposures;
+}
+
+/** Those that go on: machines that are up. */
+export function openExposures(exposures: readonly Exposure[]): readonly Exposure[] {
+  return exposures.filter(({ until }) => until === undefined);
 }
 
 /**
@@ -167,7 +172,7 @@ export function isSuspect(
   // What is new in `.nixbox` was not there when the last machine ended; elsewhere nobody looked.
   const isKnownPlace = seen !== undefined || isWithin(file.path, configDirectory);
   return exposures.some((exposure) =>
-    [file.path, file.realPath].some((path) => covers(exposure, path, isMaskIntact)) &&
+    coversFile(exposure, file, isMaskIntact) &&
     (!isKnownPlace || exposure.until === undefined || exposure.until > state.trustedAt) &&
     file.changedAt >= exposure.since - clockStepMs
   );
@@ -191,6 +196,15 @@ export function covers(
 ): boolean {
   return isWithin(path, exposure.source) &&
     !exposure.masks.some((mask) => isWithin(path, mask.path) && isMaskIntact(mask));
+}
+
+/** Whether a guest could write to a file: at its path, or where that leads. */
+export function coversFile(
+  exposure: Exposure,
+  file: Pick<WatchedFile, "path" | "realPath">,
+  isMaskIntact: (mask: Exposure["masks"][number]) => boolean,
+): boolean {
+  return [file.path, file.realPath].some((path) => covers(exposure, path, isMaskIntact));
 }
 
 /** The exposures with some more that begin now; one of the same directory is one that goes on. */

@@ -13,8 +13,8 @@ in
 
   config = lib.mkIf config.nixbox.fastBoot.enable {
     boot = {
-      # The stage 1 that microvm.nix is tried with; the scripted one is on its way out of NixOS.
-      initrd.systemd.enable = mkDefault true;
+      # The stage 1 that NixOS is going to; stronger than a default, since microvm.nix has one, too.
+      initrd.systemd.enable = lib.mkOverride 900 true;
       initrd.systemd.tpm2.enable = mkDefault false;
       # Disks are virtio, whose modules microvm.nix names; no SATA, NVMe, USB or RAID is there.
       initrd.includeDefaultModules = mkDefault false;

@@ -20,8 +20,7 @@
     ];
     # The terminal is the host's, and may be one that ncurses does not know by itself.
     environment.enableAllTerminfo = lib.mkDefault true;
-    # Watchers of big trees, and builds with many files, meet low limits first.
-    boot.kernel.sysctl."fs.inotify.max_user_instances" = lib.mkDefault 1024;
+    # Builds with many files meet a low limit first.
     security.pam.loginLimits = [
       {
         domain = "*";

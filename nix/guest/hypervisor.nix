@@ -1,6 +1,11 @@
 # The machine that microvm.nix describes. Its sizes are headroom: nixbox patches vCPUs, memory, tap,
 # disks and shares of each run into the runner, so that a change of them needs no build.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
   cfg = config.nixbox;
@@ -61,7 +66,8 @@ in
     })
     (lib.mkIf (cfg.hypervisor == "qemu") {
       qemu = {
-        machine = "q35";
+        # The machine with PCIe: q35 on x86_64, microvm.nix's own choice ("virt") elsewhere.
+        machine = lib.mkIf (pkgs.stdenv.hostPlatform.system == "x86_64-linux") "q35";
         # Devices come and go on root ports only; the machine's own bus takes none while it runs.
         pcieRootPorts = map (n: {
           id = "hotplug${toString n}";

@@ -25,7 +25,7 @@ in
 
   config.programs.nix-ld = lib.mkIf cfg.enable {
     enable = true;
-    # A definition takes the place of NixOS' own list, so the common ones are named here.
+    # NixOS before 2024 had them as a default, of which a definition takes the place.
     libraries =
       (with pkgs; [
         bzip2

@@ -18,6 +18,7 @@ in
       services.openssh = {
         enable = true;
         hostKeys = lib.mkForce [ ];
+        generateHostKeys = false;
         authorizedKeysFiles = lib.mkForce [ "/run/nixbox/authorized_keys" ];
         extraConfig = ''
           HostKey /run/nixbox/ssh_host_ed25519_key
@@ -38,6 +39,8 @@ in
         wantedBy = [ "sockets.target" ];
         listenStreams = [ "vsock::${toString cfg.vsockPort}" ];
         socketConfig.Accept = true;
+        # As for sshd's own: many commands at once are no reason to stop listening.
+        socketConfig.TriggerLimitIntervalSec = 0;
         # Made by the module below, whether or not the hypervisor gives a vsock.
         unitConfig.ConditionPathExists = "/dev/vsock";
       };

@@ -11,3 +11,10 @@ export function row(name: string, values: readonly number[], remark = ""): strin
     `${median(values).toFixed(0)} ms`.padStart(9)
   }  (${range})  ${remark}`;
 }
+
+/** How many milliseconds something takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await work();
+  return performance.now() - startedAt;
+}

@@ -1,13 +1,10 @@
 /** The figures of a machine's life, in the lab: its guest, QEMU without KVM, a runner built before. */
 import { openProject } from "../../mod.ts";
 import { run } from "../../lib/host/process.ts";
-import { median, row } from "./figures.ts";
+import { median, row, timed } from "./figures.ts";
+import { makeProject } from "./project.ts";
 
-const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
-await Deno.chmod(directory, 0o755);
-await Deno.mkdir(`${directory}/.nixbox`);
-const config = '{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; }; }';
-await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
+const directory = await makeProject();
 const project = await openProject(directory);
 
 /** Boots; gives the whole time and the part after the guest's sshd listened. */
@@ -22,12 +19,6 @@ async function timeUp(runner: string): Promise<{ whole: number; afterSshd: numbe
   }
   await work;
   return { whole: performance.now() - startedAt, afterSshd: performance.now() - listenedAt };
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
 }
 
 const whole: number[] = [];

@@ -6,19 +6,13 @@ import { run } from "../../lib/host/process.ts";
 import { slotAddresses } from "../../lib/network/addresses.ts";
 import { firewallRules } from "../../lib/network/firewall.ts";
 import { openProject } from "../../mod.ts";
-import { median, row } from "./figures.ts";
+import { filteredPolicy } from "../e2e/support/policy.ts";
+import { median, row, timed } from "./figures.ts";
+import { configure, makeProject } from "./project.ts";
 
-const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
-await Deno.chmod(directory, 0o755);
-await Deno.mkdir(`${directory}/.nixbox`);
+const directory = await makeProject('network = { mode = "open"; };');
 const rounds = 5;
 const megabytes = 100;
-
-async function configure(network: string): Promise<void> {
-  const config = `{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; };
-    network = { ${network} }; }`;
-  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
-}
 
 async function inGuest(line: string): Promise<string> {
   return (await run(["nixbox", "run", "--", line], { cwd: directory })).stdout;
@@ -85,7 +79,6 @@ async function rulesNow(): Promise<string> {
   return stdout;
 }
 
-await configure('mode = "open";');
 const project = await openProject(directory);
 const up = async () => {
   await project.up({ runner: "/lab/runner" });
@@ -95,8 +88,7 @@ await up();
 const open = await rulesNow();
 const others = Array.from({ length: 63 }, (_, index) => {
   const slot = slotAddresses(index + 1);
-  const { policy } = { policy: { ...examplePolicy(), mode: "filtered" as const } };
-  return firewallRules({ slot, mac: "02:00:00:00:00:99", policy });
+  return firewallRules({ slot, mac: "02:00:00:00:00:99", policy: filteredPolicy });
 });
 await compare("open against a bare tap", {
   "bare tap, masquerade": () => load(bare),
@@ -113,9 +105,7 @@ await compare("open against a bare tap", {
 });
 const loading: number[] = [];
 for (let round = 0; round < 20; round++) {
-  const startedAt = performance.now();
-  await load(others[0] ?? "");
-  loading.push(performance.now() - startedAt);
+  loading.push(await timed(() => load(others[0] ?? "")));
 }
 console.log(row("load a slot's rules", loading, "to be under 30 ms"));
 await run(["nft", "delete", "table", "inet", "nixbox_s1"]);
@@ -123,10 +113,11 @@ await project.down();
 
 // Which way a connection goes is the rules' choice, so both run in one machine here, too: with
 // inspection on, the plain rules stand for the others while the inspector idles.
-await configure('mode = "filtered"; domains = [ "allowed.test" ];');
+const filtered = 'network = { mode = "filtered"; domains = [ "allowed.test" ]; };';
+await configure(directory, filtered);
 await up();
 const inspecting = await rulesNow();
-const policy = { ...examplePolicy(), mode: "filtered" as const, inspect: false };
+const policy = { ...filteredPolicy, inspect: false };
 const mac = /ether saddr != (\S+)/.exec(inspecting)?.[1] ?? "";
 const plain = firewallRules({ slot: slotAddresses(0), mac, policy });
 await compare("filtered", {
@@ -136,15 +127,3 @@ await compare("filtered", {
 });
 await project.down();
 await Deno.remove(directory, { recursive: true });
-
-function examplePolicy() {
-  return {
-    domains: ["allowed.test"],
-    denied: [],
-    ports: [80, 443],
-    inspect: true,
-    allowHost: [],
-    allowPrivate: [],
-    resolvers: ["80.0.2.1"],
-  };
-}

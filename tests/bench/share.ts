@@ -3,33 +3,21 @@
  * settings make of many small files. The settings are measured in turn, in one guest.
  */
 import { openProject } from "../../mod.ts";
-import { spawnDetached } from "../../lib/host/detached.ts";
 import { endProcess } from "../../lib/host/end_process.ts";
-import { directoryIdentity, exists } from "../../lib/host/files.ts";
 import { run } from "../../lib/host/process.ts";
-import { waitFor } from "../../lib/host/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
-import { guestGid, guestUid, virtiofsdArgv } from "../../lib/share/virtiofsd.ts";
 import type { RunningGuest } from "../../lib/hypervisor/types.ts";
 import { listRecords } from "../../lib/state/store.ts";
-import { median, row } from "./figures.ts";
+import { startVirtiofsd } from "../e2e/support/virtiofsd.ts";
+import { median, row, timed } from "./figures.ts";
+import { makeProject } from "./project.ts";
 
-const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
-await Deno.chmod(directory, 0o755);
-await Deno.mkdir(`${directory}/.nixbox`);
-const config = '{ name = "bench"; resources = { vcpus = 2; memoryMB = 1024; }; }';
-await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
+const directory = await makeProject();
 const project = await openProject(directory);
 await project.up({ runner: "/lab/runner" });
 const { host } = project;
 const { records: [record] } = await listRecords(host);
 if (record === undefined) throw new Error("the machine has no record");
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
 
 async function mountAndUnmount(): Promise<boolean> {
   const source = `${directory}/source`;
@@ -88,33 +76,14 @@ print(written - started, done - written, done - started)
 
 async function measure(more: readonly string[], files: number): Promise<number[] | string> {
   const source = await Deno.makeTempDir({ dir: directory });
-  const root = `${directory}/s.root`;
-  await Deno.mkdir(root, { recursive: true });
-  const share = {
-    source,
-    identity: await directoryIdentity(source),
-    root,
-    readonly: false,
-    socket: `${directory}/s.sock`,
-    masks: [],
-  };
-  const { uid, gid } = host.user;
-  const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
-  const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
-  const { raise } = await host.openFiles();
-  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace"), ...more];
-  const logFile = `${directory}/log`;
-  const owner = record?.id ?? "";
-  const server = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
-  const listens = await waitFor(
-    async () => await exists(share.socket) ? true : undefined,
-    { timeoutMs: 3000 },
-  );
+  const socket = `${directory}/s.sock`;
+  const id = record?.id ?? "";
+  const { process, logFile, listens } = await startVirtiofsd(host, id, source, socket, more);
   let guest: RunningGuest | undefined;
   try {
     if (!listens) return "virtiofsd does not start with it here";
     guest = await qemuDriver.connect(record?.apiSocket ?? "", { timeoutMs: 5000 });
-    const device = { id: "bench", tag: "bench", socket: share.socket };
+    const device = { id: "bench", tag: "bench", socket };
     await guest.hotPlug?.addShare(device);
     const mount = "sudo mkdir -p /mnt/bench; " +
       "until sudo mount -t virtiofs bench /mnt/bench 2>/dev/null; do sleep 0.05; done; sync";
@@ -129,8 +98,8 @@ async function measure(more: readonly string[], files: number): Promise<number[]
     return `${error instanceof Error ? error.message : error}; virtiofsd: ${log}`;
   } finally {
     guest?.close();
-    await endProcess(host, server.identity, { graceMs: 1000 });
-    await Deno.remove(share.socket).catch(() => {});
+    await endProcess(host, process.identity, { graceMs: 1000 });
+    await Deno.remove(socket).catch(() => {});
     await Deno.remove(source, { recursive: true });
   }
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
+import { parentOf } from "../../lib/host/paths.ts";
 import { run } from "../../lib/host/process.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 
 Deno.test("cp moves files both ways, with modes and times, and writes nowhere else", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const outside = `${parent}/outside of any share`;
   await Deno.mkdir(outside);
   const inGuest = async (line: string) => (await project.run(line)).stdout.trim();
@@ -90,6 +91,13 @@ Deno.test("cp moves files both ways, with modes and times, and writes nowhere el
     assert.equal(await inGuest("cat ~/workspace/tree/out"), "made");
     await mustCp(`${project.directory}/tree`, "vm:/tmp/round");
     assert.equal(await inGuest("cat /tmp/round/out"), "made");
+  });
+
+  await t.step("what is in a directory comes out into the top of a share", async () => {
+    await inGuest("mkdir ~/workspace/d && echo inner >~/workspace/d/inner");
+    const { code, stderr } = await project.call(["cp", "vm:workspace/d/.", "."]);
+    assert.equal(code, 0, stderr);
+    assert.equal(await Deno.readTextFile(`${project.directory}/inner`), "inner\n");
   });
 
   await t.step("- is standard input and output", async () => {

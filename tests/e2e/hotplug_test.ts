@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnDetached } from "../../lib/host/detached.ts";
 import { detectHost } from "../../lib/host/detect.ts";
-import { directoryIdentity, exists } from "../../lib/host/files.ts";
 import { waitFor } from "../../lib/host/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
-import { guestGid, guestUid, virtiofsdArgv } from "../../lib/share/virtiofsd.ts";
 import { listRecords } from "../../lib/state/store.ts";
 import { TestProject } from "./support/machine.ts";
+import { startVirtiofsd } from "./support/virtiofsd.ts";
 
 Deno.test("QEMU's driver tells, adds and removes devices of a running guest", async (t) => {
   const host = await detectHost();
@@ -49,26 +47,10 @@ Deno.test("QEMU's driver tells, adds and removes devices of a running guest", as
   await t.step("a share comes, is written to, and goes; then its virtiofsd may end", async () => {
     const source = `${directory}/source`;
     await Deno.mkdir(source);
-    const root = `${directory}/s.root`;
-    await Deno.mkdir(root, { recursive: true });
-    const share = {
-      source,
-      identity: await directoryIdentity(source),
-      root,
-      readonly: false,
-      socket: `${directory}/s.sock`,
-      masks: [],
-    };
-    const { uid, gid } = host.user;
-    const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
-    const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
-    const argv = virtiofsdArgv(virtiofsd, share, ids, "user-namespace");
-    const missing = { id: "share9", tag: "extra", socket: share.socket };
-    await assert.rejects(hotPlug.addShare(missing), /chardev-add/);
-    const logFile = `${directory}/log`;
-    const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
-    await waitFor(async () => await exists(share.socket) ? true : undefined, { timeoutMs: 5000 });
-    await hotPlug.addShare(missing);
+    const share = { id: "share9", tag: "extra", socket: `${directory}/s.sock` };
+    await assert.rejects(hotPlug.addShare(share), /chardev-add/);
+    const { process } = await startVirtiofsd(host, record.id, source, share.socket);
+    await hotPlug.addShare(share);
     await inGuest("mkdir -p /tmp/m; sudo mount -t virtiofs extra /tmp/m && echo hi > /tmp/m/file");
     assert.equal(await Deno.readTextFile(`${source}/file`), "hi\n");
     await inGuest("sudo umount /tmp/m");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nixboxArgv, TestProject } from "./support/machine.ts";
+import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 /** The steps of `up` in order, as it prints them when they are done. */
@@ -21,37 +21,13 @@ const steps = [
 /** The mode with the most to undo. */
 const config = 'network = { mode = "filtered"; domains = [ "allowed.test" ]; };';
 
-/** Starts `up` and sends a signal as soon as a step has been done; gives how `up` ended. */
-async function upUntil(
-  project: TestProject,
-  step: string,
-  signal: Deno.Signal,
-): Promise<{ code: number; stderr: string }> {
-  const [program = "", ...args] = nixboxArgv("up", "--runner", "/lab/runner");
-  const child = new Deno.Command(program, {
-    args,
-    cwd: project.directory,
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).spawn();
-  let stderr = "";
-  let isSent = false;
-  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-    stderr += text;
-    if (isSent || !stderr.includes(`✓ ${step}`)) continue;
-    isSent = true;
-    child.kill(signal);
-  }
-  assert.ok(isSent, `up never came to "${step}":\n${stderr}`);
-  return { code: (await child.status).code, stderr };
-}
+const up = ["up", "--runner", "/lab/runner"];
 
 Deno.test("Ctrl-C after any step of up undoes everything that was done", async (t) => {
   await using project = await TestProject.make(config);
   for (const step of steps) {
     await t.step(step, async () => {
-      const { code, stderr } = await upUntil(project, step, "SIGINT");
+      const { code, stderr } = await project.callUntil(up, step, "SIGINT");
       assert.equal(code, 130, stderr);
       assert.match(stderr, /interrupted/);
       await assertNothingLeft();
@@ -63,7 +39,7 @@ Deno.test("what kill -9 after any step of up leaves, down clears", async (t) => 
   await using project = await TestProject.make(config);
   for (const step of steps.slice(1)) {
     await t.step(step, async () => {
-      await upUntil(project, step, "SIGKILL");
+      await project.callUntil(up, step, "SIGKILL");
       const { code, stderr } = await project.down();
       assert.equal(code, 0, stderr);
       await assertNothingLeft();
@@ -73,14 +49,14 @@ Deno.test("what kill -9 after any step of up leaves, down clears", async (t) => 
 
 Deno.test("what kill -9 during up leaves, the next up clears and boots", async () => {
   await using project = await TestProject.make(config);
-  await upUntil(project, "start the hypervisor", "SIGKILL");
+  await project.callUntil(up, "start the hypervisor", "SIGKILL");
   await project.mustUp();
   assert.equal((await project.run("echo up")).stdout, "up\n");
 });
 
 Deno.test("doctor finds what kill -9 left, and clears it with --fix", async () => {
   await using project = await TestProject.make(config);
-  await upUntil(project, "share directories", "SIGKILL");
+  await project.callUntil(up, "share directories", "SIGKILL");
   const found = await project.call(["doctor"]);
   assert.equal(found.code, 1);
   assert.match(found.stdout, /leftover: the machine box is left behind/);

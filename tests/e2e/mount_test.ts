@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
-import { nixboxArgv, TestProject } from "./support/machine.ts";
+import { parentOf } from "../../lib/host/paths.ts";
+import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft, traces } from "./support/traces.ts";
 
 Deno.test("shares come and go while a machine runs", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const inGuest = async (line: string) => (await project.run(line)).stdout.trim();
   const mounts = async () =>
     JSON.parse((await project.call(["status", "--json"])).stdout).machines[0].mounts;
@@ -186,18 +187,8 @@ Deno.test("shares come and go while a machine runs", async (t) => {
   });
 
   await t.step("what kill -9 during a mount leaves, unmount clears", async () => {
-    const [program = "", ...args] = nixboxArgv("mount", `${parent}/busy:/mnt/killed`);
-    const child = new Deno.Command(program, {
-      args,
-      cwd: project.directory,
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      if (text.includes("✓ write the record")) child.kill("SIGKILL");
-    }
-    await child.status;
+    const mount = ["mount", `${parent}/busy:/mnt/killed`];
+    await project.callUntil(mount, "write the record", "SIGKILL");
     assert.equal((await mounts()).at(-1).state, "changing");
     assert.match((await project.call(["status"])).stdout, /\/mnt\/killed \(half-made\)/);
     await mustUnmount("/mnt/killed", "--force");
@@ -239,7 +230,7 @@ Deno.test("shares come and go while a machine runs", async (t) => {
 Deno.test("a share over SSH is confined to its directory, and read-only by the server", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
-  const parent = project.directory.slice(0, project.directory.lastIndexOf("/"));
+  const parent = parentOf(project.directory);
   const source = `${parent}/by ssh, "quoted"`;
   await Deno.mkdir(source);
   await Deno.writeTextFile(`${source}/file`, "content\n");

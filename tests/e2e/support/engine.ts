@@ -7,19 +7,9 @@ import { deleteFirewall, loadFirewall } from "../../../lib/network/linux.ts";
 import { type NetworkPlan, networkPlan } from "../../../lib/network/plan.ts";
 import type { NetworkPolicy } from "../../../lib/network/policy.ts";
 import { startServices, stopServices } from "../../../lib/network/services.ts";
+import { filteredPolicy } from "./policy.ts";
 
 export const host = await detectHost();
-
-export const filteredPolicy: NetworkPolicy = {
-  mode: "filtered",
-  domains: ["allowed.test"],
-  denied: [],
-  ports: [80, 443],
-  inspect: true,
-  allowHost: [],
-  allowPrivate: [],
-  resolvers: ["80.0.2.1"],
-};
 
 const sharedDirectory = "/run/nixbox";
 

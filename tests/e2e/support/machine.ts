@@ -1,3 +1,4 @@
+import { parentOf } from "../../../lib/host/paths.ts";
 import { type Finished, run } from "../../../lib/host/process.ts";
 
 /** How nixbox is started: from source unless the environment names another form of it. */
@@ -51,6 +52,33 @@ export class TestProject {
     });
   }
 
+  /** Runs nixbox, and sends it a signal as soon as it says that a step is done. */
+  async callUntil(
+    words: readonly string[],
+    step: string,
+    signal: Deno.Signal,
+  ): Promise<{ code: number; stderr: string }> {
+    const [program = "", ...args] = nixboxArgv(...words);
+    const child = new Deno.Command(program, {
+      args,
+      cwd: this.directory,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let stderr = "";
+    let isSent = false;
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      stderr += text;
+      if (isSent || !stderr.includes(`✓ ${step}`)) continue;
+      isSent = true;
+      child.kill(signal);
+    }
+    const { code } = await child.status;
+    if (!isSent) throw new Error(`${words[0]} never came to "${step}":\n${stderr}`);
+    return { code, stderr };
+  }
+
   /** Boots one of the lab's runners. */
   up(runner = "runner", ...more: string[]): Promise<Finished> {
     return this.call(["up", "--runner", `/lab/${runner}`, ...more]);
@@ -73,8 +101,6 @@ export class TestProject {
   /** Takes everything away, whatever state the test left it in. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.call(["down", "--force"]);
-    await Deno.remove(this.directory.slice(0, this.directory.lastIndexOf("/")), {
-      recursive: true,
-    });
+    await Deno.remove(parentOf(this.directory), { recursive: true });
   }
 }

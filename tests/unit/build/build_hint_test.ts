@@ -25,6 +25,21 @@ const messages: readonly (readonly [string, string, RegExp])[] = [
     /allowUnfreePredicate = p: lib\.getName p == "claude-code"/,
   ],
   [
+    "an unfree package, in newer words",
+    "Refusing to evaluate package 'claude-code-1.0.3' in /nix/store/x/package.nix:44 because it has an unfree license (‘unfree’)",
+    /allowUnfreePredicate = p: lib\.getName p == "claude-code"/,
+  ],
+  [
+    "a broken package, in newer words",
+    "Refusing to evaluate package 'x-1' in /nix/store/x/default.nix:1 because it has problems:\n- broken: This package is broken.",
+    /nix\.packages/,
+  ],
+  [
+    "an insecure package, in newer words",
+    "Refusing to evaluate package 'openssl-1.1.1w' in /nix/store/x/default.nix:1 because it is marked as insecure",
+    /permittedInsecurePackages = \[ "openssl-1\.1\.1w" \]/,
+  ],
+  [
     "an insecure package",
     "Package ‘openssl-1.1.1w’ in /nix/store/x/default.nix:1 is marked as insecure, refusing to evaluate.",
     /permittedInsecurePackages = \[ "openssl-1\.1\.1w" \]/,

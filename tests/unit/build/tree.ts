@@ -1,3 +1,5 @@
+import { parentOf } from "../../../lib/host/paths.ts";
+
 /** Makes a tree of files in a new directory: text for a file, `{ link }` for a symlink. */
 export async function makeTree(
   files: Readonly<Record<string, string | { readonly link: string }>>,
@@ -5,7 +7,7 @@ export async function makeTree(
   const root = await Deno.realPath(await Deno.makeTempDir({ prefix: "nixbox tree's " }));
   for (const [name, content] of Object.entries(files)) {
     const path = `${root}/${name}`;
-    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.mkdir(parentOf(path), { recursive: true });
     if (typeof content === "string") await Deno.writeTextFile(path, content);
     else await Deno.symlink(content.link, path);
   }

@@ -1,5 +1,5 @@
 import { deepStrictEqual as assertEquals, match, rejects } from "node:assert/strict";
-import { findProject, projectAt } from "../../../lib/config/find.ts";
+import { findProject, findProjectIfAny, projectAt } from "../../../lib/config/find.ts";
 import { sha256 } from "../../../lib/host/hash.ts";
 
 const uid = Deno.uid() ?? 0;
@@ -55,6 +55,7 @@ Deno.test("a .nixbox without a config is no project", () =>
 Deno.test("without a project the error says to run init", () =>
   withProject(async (outer) => {
     await rejects(findProject(host, outer), { hint: /nixbox init/, where: outer });
+    assertEquals(await findProjectIfAny(host, outer), undefined);
   }));
 
 Deno.test("--project names exactly one directory", () =>

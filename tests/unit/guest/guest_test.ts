@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ensureKeys, projectKeys } from "../../../lib/guest/keys.ts";
+import { ensureKeys, projectKeys, rotateKeys } from "../../../lib/guest/keys.ts";
 import { makeProvisioningDisk, provisioningFiles } from "../../../lib/guest/provisioning.ts";
 import { quoteWord, remoteCommand } from "../../../lib/guest/quote.ts";
 import {
@@ -88,6 +88,26 @@ Deno.test("keys are made once, privately; the disk is private and its parts are 
   const debugfs = await host.which("debugfs") ?? "debugfs";
   const { stdout } = await run([debugfs, "-R", "cat env", image]);
   assert.equal(stdout, `A=${"v".repeat(70_000)}\0`);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("rotated keys are three new pairs in place of the old, and nothing else", async () => {
+  const host = await detectHost();
+  const directory = await Deno.makeTempDir();
+  await ensureKeys(host, directory, "box");
+  const pairs = Object.values(projectKeys(directory));
+  const read = () => Promise.all(pairs.map(({ publicFile }) => Deno.readTextFile(publicFile)));
+  const before = await read();
+  await rotateKeys(host, directory, "box");
+  const after = await read();
+  assert.equal(new Set([...before, ...after]).size, 6);
+  for (const [index, { privateFile }] of pairs.entries()) {
+    const { stdout } = await run(["ssh-keygen", "-y", "-f", privateFile]);
+    assert.equal(stdout, after[index]);
+    assert.equal(((await Deno.stat(privateFile)).mode ?? 0) & 0o777, 0o600);
+  }
+  const names = await Array.fromAsync(Deno.readDir(`${directory}/ssh`), ({ name }) => name);
+  assert.equal(names.length, 6);
   await Deno.remove(directory, { recursive: true });
 });
 

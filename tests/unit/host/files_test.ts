@@ -125,6 +125,7 @@ Deno.test("a detached process is its own session's, known by start time, marked,
     const host = await detectHost();
     const owner = crypto.randomUUID();
     const options = { logFile: `${parent}/log`, cwd: "/", owner };
+    await Deno.writeTextFile(options.logFile, "what an earlier one wrote\n");
     const { identity } = await spawnDetached(host, ["sh", "-c", "echo hi; exec sleep 60"], options);
     assert.equal(await isAlive(host, identity), true);
     assert.equal(await isAlive(host, { ...identity, startTime: "another" }), false);

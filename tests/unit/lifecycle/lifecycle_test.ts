@@ -83,4 +83,9 @@ Deno.test("the guest's directory follows from where the caller stands", () => {
   assert.equal(at("/home/ann/box/deep/data/x"), "/data/x");
   assert.equal(at("/home/ann/boxes"), "/home/dev");
   assert.equal(at("/etc"), "/home/dev");
+  const [first] = exampleRecord.shares;
+  assert.ok(first);
+  const whole = { ...exampleRecord, shares: [{ ...first, source: "/", target: "/mnt/host" }] };
+  assert.equal(guestDirectory(whole, { directory: "/etc/a" }), "/mnt/host/etc/a");
+  assert.equal(guestDirectory(whole, { directory: "/" }), "/mnt/host");
 });

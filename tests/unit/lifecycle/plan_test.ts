@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../../lib/config/types.ts";
+import { expandHome } from "../../../lib/host/paths.ts";
 import { privilegeOf } from "../../../lib/host/privilege.ts";
-import { guestPath } from "../../../lib/host/guest_path.ts";
 import { makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 
@@ -239,7 +239,7 @@ Deno.test("every command that runs as root is listed", () => {
 });
 
 Deno.test("~ is the guest user's home", () => {
-  assert.equal(guestPath("~/a", "/home/dev"), "/home/dev/a");
-  assert.equal(guestPath("~", "/home/dev"), "/home/dev");
-  assert.equal(guestPath("/~/a", "/home/dev"), "/~/a");
+  assert.equal(expandHome("~/a", "/home/dev"), "/home/dev/a");
+  assert.equal(expandHome("~", "/home/dev"), "/home/dev");
+  assert.equal(expandHome("/~/a", "/home/dev"), "/~/a");
 });

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import type { Host } from "../../../lib/host/host.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
 import { findProject } from "../../../lib/config/find.ts";
+import { endExposure, noteExposure } from "../../../lib/lifecycle/exposure.ts";
 import {
-  endExposure,
   loadConfigToRun,
   loadTrustedConfig,
-  noteExposure,
   noteSeen,
   suspectFiles,
 } from "../../../lib/lifecycle/trust.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
 import { directoryIdentity } from "../../../lib/host/files.ts";
-import { isWithin } from "../../../lib/host/guest_path.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
 import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
@@ -112,10 +111,4 @@ Deno.test("private directories are masked wherever a share would show them, and 
   assert.equal(masksFor(config, hidden), undefined);
   assert.equal(masksFor(`${config}/ssh`, hidden), undefined);
   assert.equal(masksFor(state, hidden), undefined);
-});
-
-Deno.test("a directory is within itself, and not within one whose name only begins alike", () => {
-  assert.equal(isWithin("/a/b", "/a/b"), true);
-  assert.equal(isWithin("/a/bc", "/a/b"), false);
-  assert.equal(isWithin("/a", "/"), true);
 });

@@ -68,7 +68,7 @@ rec {
     genList (elemAt list) (if count < length list then count else length list);
   unique = builtins.foldl' (seen: one: if elem one seen then seen else seen ++ [ one ]) [ ];
 
-  levenshteinAtMost =
+  strings.levenshteinAtMost =
     most: a: b:
     levenshtein a b <= most;
   # Row by row; fit for short words.

@@ -1,0 +1,43 @@
+import { type DetachedProcess, spawnDetached } from "../../../lib/host/detached.ts";
+import { directoryIdentity, exists } from "../../../lib/host/files.ts";
+import type { Host } from "../../../lib/host/host.ts";
+import { waitFor } from "../../../lib/host/wait.ts";
+import { guestGid, guestUid, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
+
+export interface ExtraServer {
+  readonly process: DetachedProcess;
+  readonly logFile: string;
+  /** Whether it came to listen. */
+  readonly listens: boolean;
+}
+
+/**
+ * Starts a virtiofsd beside those that a machine has, as nixbox starts them.
+ *
+ * @param owner The machine's id.
+ * @param more Arguments that nixbox does not give it.
+ */
+export async function startVirtiofsd(
+  host: Host,
+  owner: string,
+  source: string,
+  socket: string,
+  more: readonly string[] = [],
+): Promise<ExtraServer> {
+  const root = `${socket}.root`;
+  await Deno.mkdir(root, { recursive: true });
+  const identity = await directoryIdentity(source);
+  const share = { source, identity, root, readonly: false, socket, masks: [] };
+  const { uid, gid } = host.user;
+  const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
+  const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
+  const { raise } = await host.openFiles();
+  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace"), ...more];
+  const logFile = `${socket}.log`;
+  const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
+  const listens = await waitFor(
+    async () => await exists(socket) ? true : undefined,
+    { timeoutMs: 5000 },
+  );
+  return { process, logFile, listens: listens === true };
+}
