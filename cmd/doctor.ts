@@ -37,8 +37,10 @@ EXAMPLES
     const { examine } = await import("../lib/lifecycle/doctor.ts");
     const { clearLeftover, findLeftovers } = await import("../lib/lifecycle/leftovers.ts");
     const { defaultSlotPlace } = await import("../lib/state/slots.ts");
+    const { checkProject } = await import("../lib/lifecycle/doctor_project.ts");
     const [checks, leftovers] = await Promise.all([
-      examine(host),
+      Promise.all([examine(host), checkProject(host, globals.project ?? Deno.cwd())])
+        .then((lists) => lists.flat()),
       findLeftovers(host, defaultSlotPlace),
     ]);
     if (flags.fix) {

@@ -1,5 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
+import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly rotate: boolean;
@@ -11,6 +12,7 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
     fullDescription:
       `Makes what the project needs once: the SSH keys under .nixbox/ssh. Does nothing that is
 done already; \`nixbox up\` does it too. Prints the guest's public key, to register with git hosts.
+A project of the earlier nixbox, the Bash tool, is taken over: its config and its key stay.
 --rotate makes every key anew: the login key, the guest's host key and its identity. A machine that
 is up keeps the old ones until its next \`nixbox up\`.
 
@@ -34,6 +36,15 @@ EXAMPLES
     const { setUp } = await import("../lib/lifecycle/setup.ts");
     const result = await setUp(host, project, { rotate });
     if (globals.json) return terminal.print(JSON.stringify(result));
+    if (result.takenOver !== undefined) {
+      const { keptIdentity, moved, directory, notes } = result.takenOver;
+      terminal.printError("took over a project of the earlier nixbox; its config stays as it is");
+      if (keptIdentity) terminal.printError("its key is the guest's identity from now on");
+      terminal.printError(printable(`moved to ${directory}: ${moved.join(", ")}`));
+      terminal.printError("  (nixbox needs none of it: remove it when you miss nothing)");
+      for (const note of notes) terminal.printError(printable(`note: ${note}`));
+      terminal.printError("its guest could write here: look at the config with `nixbox trust`");
+    }
     if (!globals.quiet) {
       const made = rotate ? "made every key anew" : "made the project's keys";
       terminal.printError(result.madeKeys ? made : "the project's keys are there");

@@ -1,8 +1,8 @@
-import { removeIfExists } from "../host/files.ts";
+import { ensurePrivateDirectory, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
+import { parentOf } from "../host/paths.ts";
 import { run } from "../host/process.ts";
 import type { KeyPair } from "./keys.ts";
-import { ensurePrivateDirectory } from "../host/files.ts";
 
 /** More than any private key of OpenSSH's has. */
 const mostBytes = 16_384;
@@ -23,7 +23,7 @@ export async function takeKey(
   if (size > mostBytes) return `${file} is too big for a key`;
   // Another name of a file elsewhere, which only its owner or root could have made.
   if (uid !== host.user.uid || (nlink ?? 1) > 1) return `${file} is not this project's alone`;
-  await ensurePrivateDirectory(pair.privateFile.replace(/\/[^/]*$/, ""), host.user.uid);
+  await ensurePrivateDirectory(parentOf(pair.privateFile), host.user.uid);
   try {
     await Deno.writeTextFile(pair.privateFile, await Deno.readTextFile(file), {
       createNew: true,

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import { nameOf } from "../host/paths.ts";
 import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
 import { lockProject, readRecord } from "../state/store.ts";
+import { type TakenOver, takeOver } from "./take_over.ts";
 
 /** What `setup` did. */
 export interface SetupResult {
@@ -12,9 +13,14 @@ export interface SetupResult {
   readonly guestPublicKey: string;
   /** A machine is up that has the keys from before. */
   readonly isMachineUp: boolean;
+  /** What became of a project of the earlier nixbox; absent if this was none. */
+  readonly takenOver?: TakenOver;
 }
 
-/** Makes the project's keys and directories where they are missing; with `rotate`, the keys anew. */
+/**
+ * Makes the project's keys and directories where they are missing; with `rotate`, the keys anew. Takes
+ * over a project of the earlier nixbox first.
+ */
 export async function setUp(
   host: Host,
   project: Project,
@@ -23,6 +29,7 @@ export async function setUp(
   const name = nameOf(project.directory);
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {
+    const takenOver = await takeOver(host, project);
     const madeKeys = options.rotate === true
       ? await rotateKeys(host, project.configDirectory, name).then(() => true)
       : await ensureKeys(host, project.configDirectory, name);
@@ -31,6 +38,7 @@ export async function setUp(
       madeKeys,
       guestPublicKey: (await Deno.readTextFile(identity.publicFile)).trim(),
       isMachineUp: await readRecord(host, project.id) !== undefined,
+      ...(takenOver === undefined ? {} : { takenOver }),
     };
   } finally {
     lock.release();

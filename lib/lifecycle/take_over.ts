@@ -1,7 +1,6 @@
 import type { Project } from "../config/types.ts";
-import { fileError, removeIfExists, writeTextAtomically } from "../host/files.ts";
+import { exists, fileError, removeIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import { exists } from "../host/files.ts";
 import { takeKey } from "../guest/take_key.ts";
 import { projectKeys } from "../guest/keys.ts";
 import { readTrust, writeTrust } from "../state/trust.ts";
@@ -36,7 +35,14 @@ export async function takeOver(host: Host, project: Project): Promise<TakenOver 
   await noteExposure(host, project);
   const keptIdentity = await keepIdentity(host, project, notes);
   const directory = `${project.configDirectory}/earlier`;
-  const moved = await moveRest(project, directory);
+  let moved: readonly string[];
+  try {
+    moved = await moveRest(project, directory);
+  } catch (error) {
+    const { identity } = projectKeys(project.configDirectory);
+    if (keptIdentity) { for (const half of Object.values(identity)) await removeIfExists(half); }
+    throw error;
+  }
   await mendGitignore(project, notes);
   return { keptIdentity, moved, directory, notes };
 }

@@ -17,6 +17,7 @@ import {
   writeTrust,
 } from "../state/trust.ts";
 import { lockProject } from "../state/store.ts";
+import { requireTakenOver } from "./earlier_tool.ts";
 import { intactMasks } from "./exposure.ts";
 import { watchedFiles } from "./watched_files.ts";
 
@@ -71,6 +72,7 @@ interface Loaded {
 }
 
 async function loadExamined(host: Host, project: Project): Promise<Loaded> {
+  await requireTakenOver(project);
   const { exposures, suspects } = await examineTrust(host, project);
   if (suspects.length > 0) throw notTrusted(suspects);
   const config = await loadConfig(host, project);

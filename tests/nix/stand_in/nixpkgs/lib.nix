@@ -29,6 +29,7 @@ rec {
     mkIf
     mkMerge
     mkOption
+    mkOverride
     types
     ;
 
