@@ -33,6 +33,7 @@ Deno.test("up builds with the real nix, and boots what it built", async () => {
 Deno.test("a build is made once, and again only when something that it depends on changes", async (t) => {
   await using project = await standInProject(
     "nix.modules = [ ./guest.nix ]; scripts = [ ./s.sh ];",
+    "once",
   );
   const { directory } = project;
   const write = (name: string, text: string) =>

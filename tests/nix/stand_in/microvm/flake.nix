@@ -30,6 +30,10 @@
           each = f: list: builtins.concatStringsSep " " (map f list);
         in
         {
+          # Of microvm.nix's own defaults, by the guest's processor.
+          microvm.qemu.machine = nixpkgs.lib.mkDefault (
+            if pkgs.stdenv.hostPlatform.system == "x86_64-linux" then "microvm" else "virt"
+          );
           microvm.declaredRunner = pkgs.runCommand "microvm-runner" { } ''
             mkdir -p $out/bin $out/share/microvm
             ln -s ${config.system.build.toplevel} $out/share/microvm/system
