@@ -33,6 +33,11 @@ let
   onDarwin = {
     microvm.vmHostPackages = nixpkgs.legacyPackages.${hostSystem};
     microvm.storeOnDisk = true;
+    # They would put all of nixpkgs' source on that disk.
+    nixpkgs.flake = {
+      setFlakeRegistry = lib.mkDefault false;
+      setNixPath = lib.mkDefault false;
+    };
   };
 in
 lib.nixosSystem {

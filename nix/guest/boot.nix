@@ -15,19 +15,15 @@ in
     boot = {
       # The stage 1 that NixOS is going to; stronger than a default, since microvm.nix has one, too.
       initrd.systemd.enable = lib.mkOverride 900 true;
-      initrd.systemd.tpm2.enable = mkDefault false;
-      # Disks are virtio, whose modules microvm.nix names; no SATA, NVMe, USB or RAID is there.
+      # Disks are virtio, whose modules microvm.nix names; no SATA, NVMe or USB is there.
       initrd.includeDefaultModules = mkDefault false;
-      swraid.enable = mkDefault false;
       bcache.enable = mkDefault false;
-      enableContainers = mkDefault false;
       # Messages go to a serial line, which is slow; the journal has them all.
       consoleLogLevel = mkDefault 3;
       kernelParams = [ "quiet" ];
     };
 
     systemd = {
-      tpm2.enable = mkDefault false;
       oomd.enable = mkDefault false;
       network.wait-online.enable = mkDefault false;
       # A stop is bounded by the host, so nothing may take its time.
@@ -42,7 +38,7 @@ in
       journald.storage = mkDefault "volatile";
     };
 
-    # Nobody sits at a screen.
+    # No keymaps and fonts: nobody sits at a screen.
     console.enable = mkDefault false;
     fonts.fontconfig.enable = mkDefault false;
     xdg = {

@@ -13,6 +13,7 @@
     ./provisioning.nix
     ./shares.nix
     ./ssh.nix
+    ./store.nix
     ./system.nix
     ./user.nix
   ];

@@ -32,7 +32,6 @@ in
     {
       inherit (cfg) hypervisor;
       socket = "nixbox.sock";
-      writableStoreOverlay = "/nix/.rw-store";
       volumes = [
         {
           image = "root.img";
@@ -60,10 +59,7 @@ in
         }
       ];
     })
-    (lib.mkIf (cfg.hypervisor == "cloud-hypervisor") {
-      balloon = true;
-      deflateOnOOM = true;
-    })
+    (lib.mkIf (cfg.hypervisor == "cloud-hypervisor") { balloon = true; })
     (lib.mkIf (cfg.hypervisor == "qemu") {
       qemu = {
         # The machine with PCIe: q35 on x86_64, microvm.nix's own choice ("virt") elsewhere.

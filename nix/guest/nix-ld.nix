@@ -1,10 +1,5 @@
 # A loader and libraries for programs that were not built by Nix: what npm, pip or a vendor brings.
-{
-  config,
-  lib,
-  pkgs,
-  ...
-}:
+{ config, lib, ... }:
 let
   inherit (lib) mkOption types;
   cfg = config.nixbox.nixLd;
@@ -25,19 +20,7 @@ in
 
   config.programs.nix-ld = lib.mkIf cfg.enable {
     enable = true;
-    # NixOS before 2024 had them as a default, of which a definition takes the place.
-    libraries =
-      (with pkgs; [
-        bzip2
-        curl
-        libxml2
-        openssl
-        stdenv.cc.cc
-        util-linux
-        xz
-        zlib
-        zstd
-      ])
-      ++ cfg.libraries;
+    # NixOS adds the common ones itself: lists concatenate.
+    inherit (cfg) libraries;
   };
 }

@@ -24,11 +24,11 @@ in
         file
         git
         gnumake
+        gnupatch
         gnutar
         jq
         less
         lsof
-        patch
         procps
         psmisc
         ripgrep

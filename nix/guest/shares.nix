@@ -24,7 +24,7 @@
     # root mounts it, so no setuid helper is needed.
     (lib.mkIf config.nixbox.sshfs.enable {
       boot.kernelModules = [ "fuse" ];
-      environment.systemPackages = [ pkgs.sshfs ];
+      environment.systemPackages = [ pkgs.sshfs-fuse ];
     })
   ];
 }

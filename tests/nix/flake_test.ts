@@ -1,18 +1,9 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
-import { lockStandIns } from "./support/stand_in.ts";
+import { flakeSources } from "./support/stand_in.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const systems = ["x86_64-linux", "aarch64-linux", "aarch64-darwin"];
-
-/** What of the repository the flake is made of, with the stand-ins for its inputs. */
-async function flake(): Promise<string> {
-  const directory = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "nixbox-flake-" });
-  const names = ["flake.nix", "nix", "cmd", "lib", "main.ts", "mod.ts", "deno.json", "deno.lock"];
-  for (const name of names) await run(["cp", "-R", `${root}${name}`, directory]);
-  await lockStandIns(directory);
-  return directory;
-}
 
 async function nix(directory: string, ...words: string[]): Promise<string> {
   const features = ["--extra-experimental-features", "nix-command flakes"];
@@ -20,7 +11,7 @@ async function nix(directory: string, ...words: string[]): Promise<string> {
     .stdout;
 }
 
-const directory = await flake();
+const directory = await flakeSources();
 
 Deno.test("nix flake show lists the same outputs for all three systems", async () => {
   const shown = JSON.parse(

@@ -6,10 +6,6 @@ function withModule(module: string, apply: string): Promise<unknown> {
   return evaluate(apply, { files: { "module.nix": `{ lib, pkgs, ... }: { ${module} }` } });
 }
 
-const commonLibraries = [
-  ...["bzip2", "curl", "libxml2", "openssl", "cc", "util-linux", "xz", "zlib", "zstd"],
-];
-
 /** Of each option of nixbox's guest: what is so by default, and what a module's value changes. */
 const effects: readonly {
   readonly option: string;
@@ -42,17 +38,17 @@ const effects: readonly {
         "file",
         "git",
         "gnumake",
+        "gnupatch",
         "gnutar",
         "jq",
         "less",
         "lsof",
-        "patch",
         "procps",
       ],
-      ...["psmisc", "ripgrep", "rsync", "tree", "unzip", "vim", "wget", "xz", "zip", "sshfs"],
+      ...["psmisc", "ripgrep", "rsync", "tree", "unzip", "vim", "wget", "xz", "zip", "sshfs-fuse"],
     ],
     set: "nixbox.basePackages = lib.mkForce [ pkgs.git ];",
-    after: ["git", "sshfs"],
+    after: ["git", "sshfs-fuse"],
   },
   {
     option: "nixLd.enable",
@@ -64,9 +60,9 @@ const effects: readonly {
   {
     option: "nixLd.libraries",
     apply: "c: map (p: p.name) c.programs.nix-ld.libraries",
-    byDefault: commonLibraries,
+    byDefault: [],
     set: "nixbox.nixLd.libraries = [ pkgs.hello ];",
-    after: [...commonLibraries, "hello"],
+    after: ["hello"],
   },
   {
     option: "user",

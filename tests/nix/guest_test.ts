@@ -30,11 +30,16 @@ Deno.test("a runner for cloud-hypervisor has the same headroom and a balloon", a
 
 Deno.test("a Mac's guest is built for Linux and boots from a disk, not from the Mac's store", async () => {
   assert.deepEqual(
-    await evaluate("c: { inherit (c.microvm) hypervisor storeOnDisk vcpu; }", {
+    await evaluate(
+      "c: { inherit (c.microvm) hypervisor storeOnDisk vcpu; inherit (c.nixpkgs) flake; }",
+      { hypervisor: "vfkit", hostSystem: "aarch64-darwin" },
+    ),
+    {
       hypervisor: "vfkit",
-      hostSystem: "aarch64-darwin",
-    }),
-    { hypervisor: "vfkit", storeOnDisk: true, vcpu: 4 },
+      storeOnDisk: true,
+      vcpu: 4,
+      flake: { setFlakeRegistry: false, setNixPath: false },
+    },
   );
 });
 

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
 import { TestProject } from "../e2e/support/machine.ts";
 import { assertNothingLeft } from "../e2e/support/traces.ts";
-import { lockStandIns } from "./support/stand_in.ts";
+import { flakeSources, lockStandIns } from "./support/stand_in.ts";
 
-const root = new URL("../..", import.meta.url).pathname;
 const features = ["--extra-experimental-features", "nix-command flakes"];
 
 /** Builds the program with the real nix; `build` is more words for `nix build`. */
@@ -16,16 +15,8 @@ async function buildPackage(directory: string, ...build: string[]): Promise<stri
   return stdout.trim();
 }
 
-async function sources(): Promise<string> {
-  const directory = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "nixbox-source-" });
-  const names = ["flake.nix", "nix", "cmd", "lib", "main.ts", "mod.ts", "deno.json", "deno.lock"];
-  for (const name of names) await run(["cp", "-R", `${root}${name}`, directory]);
-  await lockStandIns(directory);
-  return directory;
-}
-
 Deno.test("nix builds the program, and the program boots a machine", async (t) => {
-  const directory = await sources();
+  const directory = await flakeSources();
   let built = "";
   await t.step("npm's packages have the hash that nix/npm-packages.nix says", async () => {
     // A wrong one is an error of Nix's that tells the right one.

@@ -35,3 +35,14 @@ export async function lockStandIns(configDirectory: string): Promise<void> {
   };
   await Deno.writeTextFile(`${configDirectory}/flake.lock`, JSON.stringify(lock));
 }
+
+/** A directory with what of the repository the flake is made of, and the stand-ins for its inputs. */
+export async function flakeSources(): Promise<string> {
+  const root = new URL("../../..", import.meta.url).pathname;
+  // Not in /tmp, which may be in memory and small.
+  const directory = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "nixbox-flake-" });
+  const names = ["flake.nix", "nix", "cmd", "lib", "main.ts", "mod.ts", "deno.json", "deno.lock"];
+  for (const name of names) await run(["cp", "-R", `${root}${name}`, directory]);
+  await lockStandIns(directory);
+  return directory;
+}
