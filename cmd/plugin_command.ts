@@ -15,11 +15,11 @@ export async function tryPlugin(
   [name = "", ...words]: readonly string[],
 ): Promise<number | undefined> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(name)) return undefined;
-  const { findProject, projectAt } = await import("../lib/config/find.ts");
+  const { findProjectIfAny, projectAt } = await import("../lib/config/find.ts");
   const { isBuiltInPlugin, listPlugins } = await import("../lib/lifecycle/plugins.ts");
   const host = await hostOnly();
   const project = globals.project === undefined
-    ? await findProject(host, Deno.cwd()).catch(() => undefined)
+    ? await findProjectIfAny(host, Deno.cwd())
     : await projectAt(host, globals.project);
   if (project === undefined) return undefined;
   const isNamed = (await Deno.readTextFile(project.configFile)).includes(name);

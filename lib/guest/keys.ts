@@ -60,12 +60,20 @@ export async function rotateKeys(
   const fresh = await Deno.makeTempDir({ dir: directory, prefix: "new-" });
   try {
     await ensureKeys(host, fresh, projectName);
-    for (const { name } of await Array.fromAsync(Deno.readDir(`${fresh}/ssh`))) {
-      await Deno.rename(`${fresh}/ssh/${name}`, `${directory}/${name}`);
-    }
+    const [from, to] = [projectKeys(fresh), projectKeys(configDirectory)];
+    await replacePair(from.login, to.login);
+    await replacePair(from.host, to.host);
+    await replacePair(from.identity, to.identity);
   } finally {
     await removeIfExists(fresh);
   }
+}
+
+/** Cut short, it leaves a pair without a public half, which the next `up` makes anew. */
+async function replacePair(from: KeyPair, to: KeyPair): Promise<void> {
+  await removeIfExists(to.publicFile);
+  await Deno.rename(from.privateFile, to.privateFile);
+  await Deno.rename(from.publicFile, to.publicFile);
 }
 
 async function isComplete(pair: KeyPair): Promise<boolean> {

@@ -60,7 +60,7 @@ export async function loadConfigToRun(host: Host, project: Project): Promise<Exa
   if (file === undefined) return { config, files };
   throw new NixboxError(`a machine that is up can write to ${file.path}`, {
     where: "trust",
-    hint: "take that machine down first (`nixbox status` lists them), or unmount its share",
+    hint: "take that machine down first (`nixbox status` lists them)",
   });
 }
 

@@ -111,6 +111,24 @@ Deno.test("rotated keys are three new pairs in place of the old, and nothing els
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("a rotation that is cut short leaves no pair of halves that do not fit", async () => {
+  const host = await detectHost();
+  const directory = await Deno.makeTempDir();
+  await ensureKeys(host, directory, "box");
+  const keys = projectKeys(directory);
+  // A file cannot take this one's place.
+  await Deno.remove(keys.host.privateFile);
+  await Deno.mkdir(`${keys.host.privateFile}/full`, { recursive: true });
+  await assert.rejects(rotateKeys(host, directory, "box"));
+  const { stdout } = await run(["ssh-keygen", "-y", "-f", keys.login.privateFile]);
+  assert.equal(stdout, await Deno.readTextFile(keys.login.publicFile));
+  await Deno.remove(keys.host.privateFile, { recursive: true });
+  assert.equal(await ensureKeys(host, directory, "box"), true);
+  const again = await run(["ssh-keygen", "-y", "-f", keys.host.privateFile]);
+  assert.equal(again.stdout, await Deno.readTextFile(keys.host.publicFile));
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("ssh reads the config as it is meant, whatever is in the paths", async () => {
   const parent = await Deno.makeTempDir();
   const directory = `${parent}/a "b" %h`;
