@@ -20,7 +20,7 @@ export type { MountOptions } from "./lib/lifecycle/mount.ts";
 export type { UnmountOptions } from "./lib/lifecycle/unmount.ts";
 export type { SshAccess } from "./lib/lifecycle/ssh_access.ts";
 export type { MountMode } from "./lib/guest/provisioning.ts";
-export type { OpenFiles } from "./lib/host/host.ts";
+export type { ConfinementKind, GuestLink, OpenFiles } from "./lib/host/host.ts";
 export { Operation } from "./lib/lifecycle/operation.ts";
 export { NixboxError } from "./lib/host/error.ts";
 export { CommandError } from "./lib/host/process.ts";
@@ -60,7 +60,10 @@ export type {
   RunnerView,
   RunnerVsockPort,
 } from "./lib/runner/types.ts";
+export type { AnyPlan } from "./lib/lifecycle/engine.ts";
+export type { MachinePlan } from "./lib/lifecycle/machine_plan.ts";
 export type { Plan } from "./lib/lifecycle/plan.ts";
+export type { ProxyPlan, VsockPlan } from "./lib/lifecycle/vsock_plan.ts";
 export type { Provisioning } from "./lib/guest/provisioning.ts";
 export type { DnsmasqPaths } from "./lib/network/dnsmasq.ts";
 export type { DnsmasqFiles } from "./lib/network/dnsmasq_process.ts";
@@ -76,5 +79,5 @@ export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
 export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
 export type { MachineState } from "./lib/lifecycle/machine.ts";
 export type { MachineStatus, StatusReport } from "./lib/lifecycle/status.ts";
-export type { ShareRecord, VmRecord } from "./lib/state/record.ts";
+export type { ShareRecord, TapNetwork, VmRecord, VsockNetwork } from "./lib/state/record.ts";
 export type { SlotPlace } from "./lib/state/slots.ts";

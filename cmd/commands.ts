@@ -99,4 +99,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./complete.ts")).command,
     isHidden: true,
   },
+  "internal-proxy": {
+    brief: "serve a machine's allow-list proxy; started by up",
+    load: async () => (await import("./internal_proxy.ts")).command,
+    isHidden: true,
+  },
 };

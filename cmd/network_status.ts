@@ -20,9 +20,10 @@ EXAMPLES
     if (globals.json) return terminal.print(JSON.stringify(status, null, 2));
     const { name, policy, address, gateway, services, allowedAddresses } = status;
     const { paint } = terminal;
-    terminal.print(`${paint.bold(name)}: network.mode "${policy.mode}", ${address} by ${gateway}`);
+    const place = address === undefined ? "" : `, ${address} by ${gateway}`;
+    terminal.print(`${paint.bold(name)}: network.mode "${policy.mode}"${place}`);
     for (const rule of status.rules) terminal.print(printable(`  ${rule}`));
-    if (policy.mode === "filtered") {
+    if (policy.mode === "filtered" && address !== undefined) {
       terminal.print(
         `  now ${allowedAddresses} address(es) pass, each until an hour after its last use`,
       );

@@ -1,10 +1,12 @@
+import type { AnyPlan } from "../lib/lifecycle/engine.ts";
 import type { Plan } from "../lib/lifecycle/plan.ts";
+import type { VsockPlan } from "../lib/lifecycle/vsock_plan.ts";
 import { printableCommand } from "../lib/host/process.ts";
 import type { Globals } from "./globals.ts";
 import { printable, type Terminal } from "./terminal.ts";
 
 /** Prints what `up` would do. Values of `env` are secrets and are never part of it. */
-export function printPlan(terminal: Terminal, globals: Globals, plan: Plan): void {
+export function printPlan(terminal: Terminal, globals: Globals, plan: AnyPlan): void {
   const shown = withoutSecrets(plan);
   if (globals.json) return terminal.print(JSON.stringify(shown, null, 2));
   const { paint } = terminal;
@@ -17,37 +19,64 @@ export function printPlan(terminal: Terminal, globals: Globals, plan: Plan): voi
     `${
       paint.bold(record.name)
     }: ${record.hypervisor}, ${record.cpus} vCPUs, ${record.memoryMB} MB, ` +
-      `network ${record.network.policy.mode} on slot ${record.network.slot} (${record.network.address})`,
+      `network ${record.network.policy.mode} ${placeOf(plan)}`,
   );
   title("shares");
-  for (const { source, target, readonly } of record.shares) {
-    body(`${source} -> ${target ?? "the runner's own"}${readonly ? " (read-only)" : ""}`);
+  const overSsh = plan.kind === "vsock" ? plan.overSsh : [];
+  for (const { source, target, readonly, via } of [...record.shares, ...overSsh]) {
+    const how = `${readonly ? " (read-only)" : ""}${via === "sshfs" ? " (over SSH)" : ""}`;
+    body(`${source} -> ${target ?? "the runner's own"}${how}`);
   }
   title("provisioning");
   body(`env: ${Object.keys(plan.provisioning.env).join(" ") || "none"}`);
   title("as root");
+  if (plan.asRoot.length === 0) body("nothing");
   for (const argv of plan.asRoot) body(printableCommand(argv));
-  title("firewall (nft)");
-  body(plan.network.firewall);
-  title("tap (ip -batch)");
-  body(plan.network.tap);
-  title("dnsmasq");
-  body(plan.network.dnsmasq.config);
-  body(plan.network.dnsmasq.servers);
-  if (plan.network.inspector !== undefined) {
-    title("inspector (haproxy)");
-    body(plan.network.inspector.config);
-    body(plan.network.inspector.names);
-  }
+  if (plan.kind === "tap") printTapNetwork(plan, title, body);
+  else printVsockNetwork(plan, title, body);
   title("processes");
-  for (const { argv } of plan.virtiofsd) body(printableCommand(argv));
+  if (plan.kind === "tap") { for (const { argv } of plan.virtiofsd) body(printableCommand(argv)); }
+  else if (plan.proxy !== undefined) body(printableCommand(plan.proxy.argv));
   body(printableCommand(plan.vmm));
   body(printableCommand(plan.ssh));
   title("runner");
   body(plan.script);
 }
 
-function withoutSecrets(plan: Plan): Plan {
+function withoutSecrets<P extends AnyPlan>(plan: P): P {
   const env = Object.fromEntries(Object.keys(plan.provisioning.env).map((name) => [name, "***"]));
   return { ...plan, provisioning: { ...plan.provisioning, env } };
+}
+
+type Print = (text: string) => void;
+
+/** Where in a network the machine is, for people. */
+function placeOf({ record: { network } }: AnyPlan): string {
+  return network.kind === "tap"
+    ? `on slot ${network.slot} (${network.address})`
+    : "reached over vsock";
+}
+
+function printTapNetwork({ network }: Plan, title: Print, body: Print): void {
+  title("firewall (nft)");
+  body(network.firewall);
+  title("tap (ip -batch)");
+  body(network.tap);
+  title("dnsmasq");
+  body(network.dnsmasq.config);
+  body(network.dnsmasq.servers);
+  if (network.inspector === undefined) return;
+  title("inspector (haproxy)");
+  body(network.inspector.config);
+  body(network.inspector.names);
+}
+
+function printVsockNetwork({ record, proxy }: VsockPlan, title: Print, body: Print): void {
+  title("network");
+  body(
+    record.network.policy.mode === "open" ? "a network card on macOS' own NAT" : "no network card",
+  );
+  if (proxy === undefined) return;
+  title("proxy's policy");
+  body(JSON.stringify(record.network.policy, null, 2));
 }

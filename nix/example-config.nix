@@ -14,6 +14,7 @@
   # };
 
   # hypervisor = "auto";                  # or "cloud-hypervisor", "qemu", "vfkit"
+  # rosetta = true;                       # macOS: programs for x86_64 run, too
 
   # mounts = [                            # .nixbox is empty in the guest wherever it is shared
   #   { source = "."; target = "~/workspace"; }

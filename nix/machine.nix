@@ -23,7 +23,12 @@ let
     {
       nixbox = {
         hostName = project.name;
-        inherit (project) user hypervisor diskGB;
+        inherit (project)
+          user
+          hypervisor
+          diskGB
+          rosetta
+          ;
         packages = packagesFor "nix.packages" project.packages;
         nixLd.libraries = packagesFor "nix.ldLibraries" project.ldLibraries;
       };

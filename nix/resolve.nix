@@ -186,6 +186,7 @@ let
       diskGB = 20;
     };
     hypervisor = "auto";
+    rosetta = false;
     mounts = [
       {
         source = projectDir;

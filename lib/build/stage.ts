@@ -83,6 +83,7 @@ function projectJson(input: StageInput): string {
       user: config.user,
       hypervisor,
       hostSystem,
+      rosetta: config.rosetta && hypervisor === "vfkit",
       diskGB: config.resources.diskGB,
       packages: config.nix.packages,
       ldLibraries: config.nix.ldLibraries,

@@ -116,6 +116,7 @@ export const configSchema = z.strictObject({
     diskGB: natural(1, 65536),
   }),
   hypervisor: z.enum(["auto", "cloud-hypervisor", "qemu", "vfkit"]),
+  rosetta: z.boolean(),
   mounts,
   network: z.strictObject({
     mode: z.enum(["open", "filtered", "off"]),

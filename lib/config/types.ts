@@ -63,6 +63,8 @@ export interface Config {
     /** Upstream resolvers instead of the host's own. */
     readonly dns: readonly string[];
   };
+  /** macOS: whether programs for x86_64 run in the guest, by Apple's Rosetta. */
+  readonly rosetta: boolean;
   /** Variables of the guest; values may be secrets. */
   readonly env: Readonly<Record<string, EnvValue>>;
   /** `path` absolute on the host, in order of plugins, then the user's. */

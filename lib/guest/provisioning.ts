@@ -17,6 +17,10 @@ export interface Provisioning {
   readonly clock: number;
   /** Variables of the guest; values may be secrets. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where the guest's own loopback has its proxy, and which vsock port of the host it leads to. */
+  readonly proxyPort?: number;
+  /** Resolvers in place of those that DHCP gives. */
+  readonly dns?: readonly string[];
   /** Where the guest mounts which share. */
   readonly mounts: readonly {
     readonly tag: string;
@@ -36,7 +40,7 @@ export function mountModeOf(
 
 /** The text files of the disk, by name; nix/guest/provision.sh says what each holds. */
 export function provisioningFiles(provisioning: Provisioning): Readonly<Record<string, string>> {
-  const { user, hostname, clock, env, mounts } = provisioning;
+  const { user, hostname, clock, env, mounts, proxyPort, dns = [] } = provisioning;
   return {
     user: `${user}\n`,
     hostname: `${hostname}\n`,
@@ -45,6 +49,8 @@ export function provisioningFiles(provisioning: Provisioning): Readonly<Record<s
     mounts: nulEnded(
       mounts.flatMap(({ tag, target, mode }) => [tag, target, mode]),
     ),
+    ...(proxyPort === undefined ? {} : { proxy: `${proxyPort}\n` }),
+    ...(dns.length === 0 ? {} : { dns: `${dns.join(" ")}\n` }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { VmRecord } from "../state/record.ts";
+import { quoteWord } from "./quote.ts";
 import { writeTextAtomically } from "../host/files.ts";
 import { NixboxError } from "../host/error.ts";
 import { lastLines } from "../host/process.ts";
@@ -40,17 +41,29 @@ export function checkRuntimeDirectory(directory: string): void {
   });
 }
 
+/** The way to a guest's sshd: an address of this host's network, or a Unix socket that leads there. */
+export type SshRoute =
+  | { readonly kind: "address"; readonly address: string }
+  | { readonly kind: "socket"; readonly socket: string };
+
+/** How a machine is reached. */
+export function routeOf({ network }: Pick<VmRecord, "network">): SshRoute {
+  return network.kind === "tap"
+    ? { kind: "address", address: network.address }
+    : { kind: "socket", socket: network.sshSocket };
+}
+
 /**
  * ssh_config(5) for one guest. Keep-alives end a command within twelve seconds when the guest
  * vanishes without a word; nothing of the user's own ssh configuration or agent takes part.
  */
 export function sshConfig(
-  guest: { readonly address: string; readonly user: string; readonly id: string },
+  guest: { readonly route: SshRoute; readonly user: string; readonly id: string },
   paths: SshPaths,
   alias = sshHost,
 ): string {
   return `Host ${alias}
-  HostName ${guest.address}
+  ${routeLines(guest.route)}
   User ${guest.user}
   HostKeyAlias nixbox-${guest.id}
   UserKnownHostsFile ${quoted(paths.knownHosts)}
@@ -72,6 +85,13 @@ export function sshConfig(
 `;
 }
 
+/** nc(1) as OpenBSD and macOS have it; ssh gives the line to the user's shell, after expanding `%`. */
+function routeLines(route: SshRoute): string {
+  if (route.kind === "address") return `HostName ${route.address}`;
+  const socket = quoteWord(route.socket).replaceAll("%", "%%");
+  return `HostName ${sshHost}\n  ProxyCommand exec nc -U ${socket}\n  ProxyUseFdpass no`;
+}
+
 /** ssh expands `%` in paths, and reads a quoted path with backslash escapes. */
 function quoted(path: string): string {
   return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("%", "%%")}"`;
@@ -84,7 +104,7 @@ export async function writeSshFiles(
 ): Promise<void> {
   const paths = sshPaths(record.runtimeDirectory);
   const hostKey = (await Deno.readTextFile(keys.host.publicFile)).trim();
-  const guest = { address: record.network.address, user: record.guest.user, id: record.id };
+  const guest = { route: routeOf(record), user: record.guest.user, id: record.id };
   await Promise.all([
     writeTextAtomically(paths.config, sshConfig(guest, paths)),
     writeTextAtomically(paths.key, await Deno.readTextFile(keys.login.privateFile)),

@@ -1,4 +1,6 @@
 import type { HostPaths, MemoryFacts, UserFacts } from "./host.ts";
+import { NixboxError } from "./error.ts";
+import { run } from "./process.ts";
 
 /** Memory as Deno tells it: bytes on every OS; "available" is the kernel's own estimate on Linux. */
 export function memoryFacts(): MemoryFacts {
@@ -49,4 +51,12 @@ export function basePaths(
     runtime,
     secrets: session ? runtime : secretsWithoutSession ?? runtime,
   };
+}
+
+/** By POSIX' df, in KiB: after the headings, free space is field 4 of the line. */
+export async function freeSpaceMB(path: string): Promise<number> {
+  const { stdout } = await run(["df", "-Pk", path], { accept: "any" });
+  const kilobytes = Number(stdout.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
+  if (Number.isFinite(kilobytes)) return Math.floor(kilobytes / 1024);
+  throw new NixboxError(`the free space at ${path} cannot be told`);
 }

@@ -1,73 +1,144 @@
-import type { Host, ProcessTable, UserFacts } from "./host.ts";
+import type { Acceleration, Host, ProcessTable, UserFacts } from "./host.ts";
 import { NixboxError } from "./error.ts";
-import { basePaths, findProgram, memoryFacts } from "./common.ts";
+import { basePaths, findProgram, freeSpaceMB, memoryFacts } from "./common.ts";
+import { readTextIfExists } from "./files.ts";
+import { addressInLeases, addressInNeighbours } from "./darwin_leases.ts";
 import { privilegeOf } from "./privilege.ts";
-import { run } from "./process.ts";
+import { type Finished, run } from "./process.ts";
 
-/** The runtime module for macOS on Apple silicon. Not run on a Mac here; the README's platform table says what was. */
-export function detectDarwin(): Host {
-  if (Deno.build.arch !== "aarch64") {
-    throw new NixboxError("nixbox on macOS needs Apple silicon; this is an Intel Mac");
+/** What the module asks of the machine it is on; a test puts recorded answers in its place. */
+export interface DarwinSystem {
+  /** Deno's name of the processor's architecture. */
+  readonly arch: string;
+  readonly env: (name: string) => string | undefined;
+  /** Runs a program and takes any exit code. */
+  readonly ask: (argv: readonly string[]) => Promise<Finished>;
+  readonly readFile: (path: string) => Promise<string | undefined>;
+}
+
+const thisMac: DarwinSystem = {
+  arch: Deno.build.arch,
+  env: (name) => Deno.env.get(name),
+  ask: (argv) => run(argv, { accept: "any", timeoutMs: 10_000 }),
+  readFile: readTextIfExists,
+};
+
+/** Directories with programs that are often not on PATH: the system's own, Homebrew's, Nix's. */
+const systemDirectories = [
+  ...["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/libexec"],
+  ...["/opt/homebrew/bin", "/opt/homebrew/opt/e2fsprogs/sbin", "/nix/var/nix/profiles/default/bin"],
+];
+
+/**
+ * The runtime module for macOS on Apple silicon. It runs in tests on recorded answers and stand-ins;
+ * the README's platform table says what was not run on a Mac.
+ */
+export function detectDarwin(system: DarwinSystem = thisMac): Host {
+  // Rosetta shows a translated program an Intel processor: that is told apart in `acceleration`.
+  if (system.arch !== "aarch64") {
+    throw new NixboxError("nixbox on macOS needs Apple silicon", {
+      hint: "on Apple silicon, install Deno for aarch64: this one is for Intel, and translated",
+    });
   }
   const user: UserFacts = {
-    name: Deno.env.get("USER") ?? "nixbox",
+    name: system.env("USER") ?? "nixbox",
     uid: Deno.uid() ?? 501,
     gid: Deno.gid() ?? 20,
-    home: Deno.env.get("HOME") ?? "/",
+    home: system.env("HOME") ?? "/",
   };
   return {
     os: "darwin",
+    guestLink: "vsock",
     nixSystem: "aarch64-darwin",
     cpus: navigator.hardwareConcurrency,
     user,
-    paths: basePaths(user, (name) => Deno.env.get(name)),
-    processes: darwinProcesses(),
+    paths: basePaths(user, system.env),
+    processes: darwinProcesses(system),
     privilege: privilegeOf(user.uid),
     memory: memoryFacts,
-    which: (program) => findProgram(program, ["/usr/sbin", "/sbin", "/opt/homebrew/bin"]),
-    async acceleration() {
-      // kern.hv_support is 1 where Hypervisor.framework works.
-      const { stdout } = await run(["sysctl", "-n", "kern.hv_support"], { accept: "any" });
-      return stdout.trim() === "1"
-        ? { usable: true, reason: "Hypervisor.framework" }
-        : { usable: false, reason: "this Mac has no virtualization (kern.hv_support is not 1)" };
-    },
-    async openFiles() {
-      const { stdout } = await run(["sysctl", "-n", "kern.maxfilesperproc"], { accept: "any" });
-      return { limit: Number(stdout.trim()) || 10_240, raise: [] };
-    },
+    which: (program) => findProgram(program, systemDirectories),
+    acceleration: () => acceleration(system),
+    openFiles: async () => ({
+      limit: Number(await sysctl(system, "kern.maxfilesperproc")) || 10_240,
+      raise: [],
+    }),
     userNamespaces: () => Promise.resolve(false),
+    async confinement() {
+      return await findProgram("sandbox-exec", systemDirectories) === undefined
+        ? undefined
+        : "seatbelt";
+    },
+    addressOf: (mac) => addressOf(system, mac),
+    async version() {
+      const { stdout } = await system.ask(["sw_vers", "-productVersion"]);
+      return `macOS ${stdout.trim() || "(unknown)"}`;
+    },
+    freeSpaceMB,
   };
 }
 
-function darwinProcesses(): ProcessTable {
+/** A value of the kernel's; empty where there is no such name. */
+async function sysctl(system: DarwinSystem, name: string): Promise<string> {
+  const { code, stdout } = await system.ask(["sysctl", "-n", name]);
+  return code === 0 ? stdout.trim() : "";
+}
+
+/**
+ * kern.hv_support is 1 where Hypervisor.framework works; kern.hv_vmm_present is 1 in a virtual
+ * machine, whose Mac seldom lends it.
+ */
+async function acceleration(system: DarwinSystem): Promise<Acceleration> {
+  if (await sysctl(system, "kern.hv_support") === "1") {
+    return { usable: true, reason: "Virtualization.framework" };
+  }
+  const isGuest = await sysctl(system, "kern.hv_vmm_present") === "1";
+  return {
+    usable: false,
+    reason: isGuest
+      ? "this Mac is a virtual machine itself, without virtualization of its own"
+      : "this Mac has no virtualization (kern.hv_support is not 1)",
+  };
+}
+
+/** bootpd, which serves vmnet's networks, writes down whom it gave what; else the neighbours tell. */
+async function addressOf(system: DarwinSystem, mac: string): Promise<string | undefined> {
+  const leases = await system.readFile("/var/db/dhcpd_leases").catch(() => undefined) ?? "";
+  const leased = addressInLeases(leases, mac, Math.floor(Date.now() / 1000));
+  if (leased !== undefined) return leased;
+  const { stdout } = await system.ask(["arp", "-an"]);
+  return addressInNeighbours(stdout, mac);
+}
+
+function darwinProcesses(system: DarwinSystem): ProcessTable {
   return {
     async identify(pid) {
       const argv = ["ps", "-o", "stat=,lstart=", "-p", `${pid}`];
-      const { code, stdout } = await run(argv, { accept: "any" });
+      const { code, stdout } = await system.ask(argv);
       const [state, ...start] = stdout.trim().split(/\s+/);
-      if (code !== 0 || state === undefined || state.startsWith("Z")) return undefined;
+      if (code !== 0 || state === undefined || state === "" || state.startsWith("Z")) {
+        return undefined;
+      }
       return { pid, startTime: start.join(" ") };
     },
     async withEnvironment(variable, value) {
-      // ps -E appends the environment to the command (ps(1)).
-      const { stdout } = await run(["ps", "-axwwE", "-o", "pid=,command="], { accept: "any" });
+      // -E appends the environment to the command (ps(1)).
+      const { stdout } = await system.ask(["ps", "-axwwE", "-o", "pid=,command="]);
       return stdout.split("\n")
         .filter((line) => line.split(/\s+/).includes(`${variable}=${value}`))
         .map((line) => Number.parseInt(line, 10));
     },
     async ownedBy(uid) {
-      const { stdout } = await run(["ps", "-ax", "-o", "pid=,uid="], { accept: "any" });
+      const { stdout } = await system.ask(["ps", "-ax", "-o", "pid=,uid="]);
       return stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
         .flatMap(([pid, owner]) => pid !== undefined && owner === uid ? [pid] : []);
     },
     async commandLine(pid) {
-      const argv = ["ps", "-ww", "-o", "command=", "-p", `${pid}`];
-      const { code, stdout } = await run(argv, { accept: "any" });
-      return code === 0 ? stdout.trim().split(" ") : undefined;
+      const { code, stdout } = await system.ask(["ps", "-ww", "-o", "command=", "-p", `${pid}`]);
+      return code === 0 && stdout.trim() !== "" ? stdout.trim().split(" ") : undefined;
     },
     async residentMB(pid) {
-      const { stdout } = await run(["ps", "-o", "rss=", "-p", `${pid}`], { accept: "any" });
+      // In KiB (ps(1)).
+      const { stdout } = await system.ask(["ps", "-o", "rss=", "-p", `${pid}`]);
       return Math.floor(Number(stdout.trim()) / 1024);
     },
   };

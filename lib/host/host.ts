@@ -71,6 +71,15 @@ export interface OpenFiles {
   readonly raise: readonly string[];
 }
 
+/**
+ * How a guest is joined to this host: by a tap that the host filters, or by vsock alone, with a
+ * network card only where it may reach everything.
+ */
+export type GuestLink = "tap" | "vsock";
+
+/** How a program that talks to a guest is kept to one directory here. */
+export type ConfinementKind = "namespace" | "seatbelt";
+
 /** Runs single commands as root. Each call site is listed by `up --dry-run`. */
 export interface Privilege {
   /** The argv that runs `argv` as root: itself for root, `sudo ...` for others. */
@@ -88,6 +97,8 @@ export interface Host {
   readonly nixSystem: NixSystem;
   /** Logical processors. */
   readonly cpus: number;
+  /** How a guest is joined to it. */
+  readonly guestLink: GuestLink;
   /** Who runs nixbox. */
   readonly user: UserFacts;
   /** Where nixbox keeps its things for this user. */
@@ -106,4 +117,12 @@ export interface Host {
   openFiles(): Promise<OpenFiles>;
   /** Whether an unprivileged process may make a user namespace and mount in it. */
   userNamespaces(): Promise<boolean>;
+  /** How a program is confined to one directory here; `undefined` where it cannot be. */
+  confinement(): Promise<ConfinementKind | undefined>;
+  /** The IPv4 address that the OS itself gave to the guest with this MAC; `undefined` if none is known. */
+  addressOf(mac: string): Promise<string | undefined>;
+  /** The OS' name and version, as "macOS 15.1" or "Debian GNU/Linux 13 (trixie)". */
+  version(): Promise<string>;
+  /** Free space in MiB for this user on the file system of a path. */
+  freeSpaceMB(path: string): Promise<number>;
 }

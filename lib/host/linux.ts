@@ -1,7 +1,7 @@
 import type { Host, HostPaths, NixSystem, OpenFiles, ProcessTable, UserFacts } from "./host.ts";
 import { run } from "./process.ts";
 import { privilegeOf } from "./privilege.ts";
-import { basePaths, findProgram, memoryFacts } from "./common.ts";
+import { basePaths, findProgram, freeSpaceMB, memoryFacts } from "./common.ts";
 import { readTextIfExists } from "./files.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
@@ -17,6 +17,7 @@ export function detectLinux(): Host {
   const user = readUser();
   return {
     os: "linux",
+    guestLink: "tap",
     nixSystem: nixSystemOf(Deno.build.arch),
     cpus: navigator.hardwareConcurrency,
     user,
@@ -27,7 +28,12 @@ export function detectLinux(): Host {
     which: (program) => findProgram(program, systemDirectories),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
     openFiles: () => openFiles(user.uid),
-    userNamespaces: () => userNamespaces ??= canMountInUserNamespace(),
+    userNamespaces: isNamespaceAllowed,
+    confinement: async () => await isNamespaceAllowed() ? "namespace" : undefined,
+    // Its own DHCP server of each machine gives what its slot says.
+    addressOf: () => Promise.resolve(undefined),
+    version: async () => systemName(await readTextIfExists("/etc/os-release") ?? ""),
+    freeSpaceMB,
   };
 }
 
@@ -154,8 +160,17 @@ export function hardLimitOf(limits: string): number {
   return hard === "unlimited" ? Infinity : Number(hard ?? 0);
 }
 
+/** The PRETTY_NAME of an os-release text (os-release(5)). */
+export function systemName(release: string): string {
+  return /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(release)?.[1] ?? "Linux";
+}
+
 /** What the kernel says to the probe; it is asked once. */
 let userNamespaces: Promise<boolean> | undefined;
+
+function isNamespaceAllowed(): Promise<boolean> {
+  return userNamespaces ??= canMountInUserNamespace();
+}
 
 async function canMountInUserNamespace(): Promise<boolean> {
   const probe = ["unshare", "--user", "--map-root-user", "--mount"];

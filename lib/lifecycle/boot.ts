@@ -5,7 +5,7 @@ import type { Host } from "../host/host.ts";
 import { lastLines } from "../host/process.ts";
 import { sleep, waitFor } from "../host/wait.ts";
 import { loginError, sshPaths } from "../guest/ssh.ts";
-import type { VmRecord } from "../state/record.ts";
+import type { TapRecord, VmRecord } from "../state/record.ts";
 import type { SlotPlace } from "../state/slots.ts";
 import { findReachability, notReachableError, type Reachability } from "./diagnose.ts";
 
@@ -37,7 +37,7 @@ export async function waitForSocket(path: string, death: AbortSignal): Promise<v
 /** Waits until the guest's port 22 takes a connection. */
 export async function waitForPort(
   place: SlotPlace,
-  record: VmRecord,
+  record: TapRecord,
   options: {
     readonly timeoutMs: number;
     readonly signal: AbortSignal;

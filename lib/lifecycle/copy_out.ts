@@ -114,16 +114,16 @@ async function treeReceiver(
   name: string,
 ): Promise<{ tar: PipedProgram; made?: string }> {
   const path = joinPath(parent, name);
-  const isConfined = await work.host.userNamespaces();
+  const confinement = await work.host.confinement();
   if (!await exists(path)) {
     // There a name of the host's own making could lead elsewhere a moment later: tar makes it.
-    if (isConfined && writableShare(work.record, parent) !== undefined) {
+    if (confinement === "namespace" && writableShare(work.record, parent) !== undefined) {
       return { tar: await hostTar(work, parent, "extract", [`--one-top-level=${name}`]) };
     }
     await Deno.mkdir(path);
     return { tar: await hostTar(work, path, "extract", []), made: path };
   }
-  if (!isConfined) {
+  if (confinement === undefined) {
     throw new NixboxError(`${path} is there, and this host cannot keep a copy within it`, {
       hint: "take a new name, or allow user namespaces (`nixbox doctor` says how)",
     });

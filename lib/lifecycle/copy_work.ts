@@ -9,6 +9,7 @@ import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import type { PipedProgram } from "../host/pipe.ts";
 import { sessionArgv } from "../guest/ssh.ts";
+import { seatbeltArgv } from "../share/seatbelt.ts";
 import { confinedArgv, confinedDirectory } from "../share/sftp.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import { confinedProgram } from "./confined.ts";
@@ -81,12 +82,18 @@ export async function hostTar(
     ...(mode === "create" ? { accept: [1] } : {}),
     environment: { COPYFILE_DISABLE: "1" },
   };
-  if (!await host.userNamespaces()) {
+  const confinement = await host.confinement();
+  if (confinement === "seatbelt") {
+    const place = { program: await Deno.realPath(tar), source: root, masks };
+    const args = [...verb, "-f", "-", "-C", directory, ...words];
+    return { ...program, argv: seatbeltArgv({ ...place, readonly: mode === "create" }, args) };
+  }
+  if (confinement === undefined) {
     if (masks.some((mask) => isWithin(mask, directory))) throw holdsPrivate(directory, masks);
     return { ...program, argv: [tar, ...verb, "-f", "-", "-C", directory, ...words] };
   }
   const at = resolvePath(confinedDirectory, pathBelow(directory, root));
-  const confinement = {
+  const view = {
     root: record.secretsDirectory,
     source: root,
     identity: await directoryIdentity(root),
@@ -97,7 +104,7 @@ export async function hostTar(
   const argv = confinedArgv(
     await confinedProgram(host, await Deno.realPath(tar)),
     args,
-    confinement,
+    view,
   );
   return { ...program, argv };
 }

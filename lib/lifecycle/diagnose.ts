@@ -2,7 +2,7 @@ import { NixboxError } from "../host/error.ts";
 import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
-import type { VmRecord } from "../state/record.ts";
+import type { TapRecord } from "../state/record.ts";
 import type { SlotPlace } from "../state/slots.ts";
 
 /** What was found on the way from the host to the guest's sshd, near end first. */
@@ -16,7 +16,7 @@ export interface Reachability {
 
 export async function findReachability(
   place: SlotPlace,
-  record: VmRecord,
+  record: TapRecord,
   port: Reachability["port"],
 ): Promise<Reachability> {
   const { tap, slot, address } = record.network;
@@ -31,7 +31,7 @@ export async function findReachability(
 
 /** The error of a guest that did not come up in time: what was reached, and what was not. */
 export async function notReachableError(
-  record: VmRecord,
+  record: TapRecord,
   found: Reachability,
   afterMs: number,
   consoleLog: string,

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { builderHint, guestSystem, probeBuilder } from "../build/builder.ts";
 import { oldestNixText } from "../build/nix.ts";
 import { messageOf } from "../host/error.ts";
+import { exists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
 import { nixMessage } from "../host/nix_message.ts";
@@ -22,7 +23,7 @@ export async function checkNix(host: Host): Promise<readonly Check[]> {
   const [settings, builder, space] = await Promise.all([
     readSettings(nix, version),
     checkBuilder(host, nix),
-    checkStoreSpace(),
+    checkStoreSpace(host),
   ]);
   return [checkVersion(version), ...checkSettings(settings), ...builder, ...space];
 }
@@ -93,15 +94,13 @@ async function checkBuilder(host: Host, nix: string): Promise<readonly Check[]> 
   }];
 }
 
-/** A guest's system, with what nixpkgs' cache brings to build it, in KiB. */
-const enoughForBuild = 8 * 1024 * 1024;
+/** A guest's system, with what nixpkgs' cache brings to build it, in MiB. */
+const enoughForBuild = 8 * 1024;
 
-async function checkStoreSpace(): Promise<readonly Check[]> {
-  // POSIX' df: a line of headings, then one with size, used and free KiB in fields 2 to 4.
-  const { code, stdout } = await run(["df", "-Pk", "/nix/store"], { accept: "any" });
-  const free = Number(stdout.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
-  if (code !== 0 || Number.isNaN(free)) return [];
-  const detail = `${(free / 1024 / 1024).toFixed(1)} GiB free`;
+async function checkStoreSpace(host: Host): Promise<readonly Check[]> {
+  if (!await exists("/nix/store")) return [];
+  const free = await host.freeSpaceMB("/nix/store");
+  const detail = `${(free / 1024).toFixed(1)} GiB free`;
   if (free >= enoughForBuild) return [{ name: "nix store", state: "ok", detail }];
   const hint = "`nix store gc` frees what nothing uses";
   return [{ name: "nix store", state: "warning", detail, hint }];

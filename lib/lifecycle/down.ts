@@ -5,7 +5,7 @@ import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
 import { sleep } from "../host/wait.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
@@ -75,7 +75,7 @@ async function stop(
   const subject = {
     name: record.name,
     project: await exists(record.project) ? record.project : "/",
-    address: record.network.address,
+    ...(hasTap(record) ? { address: record.network.address } : {}),
     runtimeDirectory: record.runtimeDirectory,
   };
   if (wasUp && record.state === "running") {

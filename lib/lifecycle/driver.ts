@@ -1,4 +1,3 @@
-import { NixboxError } from "../host/error.ts";
 import type { HypervisorDriver, RunningGuest } from "../hypervisor/types.ts";
 import type { VmRecord } from "../state/record.ts";
 
@@ -17,8 +16,6 @@ async function driverOf(name: VmRecord["hypervisor"]): Promise<HypervisorDriver>
     case "cloud-hypervisor":
       return (await import("../hypervisor/cloud_hypervisor.ts")).cloudHypervisorDriver;
     case "vfkit":
-      throw new NixboxError("this version of nixbox does not drive vfkit yet", {
-        hint: "use a Linux host",
-      });
+      return (await import("../hypervisor/vfkit.ts")).vfkitDriver;
   }
 }

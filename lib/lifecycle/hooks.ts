@@ -9,7 +9,7 @@ export type HookEvent = "pre-up" | "post-up" | "pre-down" | "post-down";
 export interface HookSubject {
   readonly name: string;
   readonly project: string;
-  /** The guest's address; absent before there is one. */
+  /** The guest's address; absent before there is one, and where it is not reached by one. */
   readonly address?: string;
   readonly runtimeDirectory?: string;
 }

@@ -7,7 +7,7 @@ import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { tapsInDocker } from "../network/docker.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasTap, type VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
 import { listRecords, lockProject, readRecord } from "../state/store.ts";
 import { clearSlot } from "./claim.ts";
@@ -29,7 +29,9 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
     found.push({ kind: "machine", description: `the machine ${record.name} is ${state}`, record });
   }
   const known = new Set(
-    found.map((left) => left.kind === "machine" ? left.record.network.slot : -1),
+    found.map((left) =>
+      left.kind === "machine" && hasTap(left.record) ? left.record.network.slot : -1
+    ),
   );
   for (const slot of await orphanedSlots(host, place)) {
     if (known.has(slot)) continue;

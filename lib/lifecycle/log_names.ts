@@ -3,6 +3,7 @@ export const logNames = [
   "console",
   "hypervisor",
   "dnsmasq",
+  "proxy",
   "virtiofsd",
   "provisioning",
   "ssh",

@@ -4,6 +4,7 @@ import { exists } from "../host/files.ts";
 import { sleep } from "../host/wait.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { defaultSlotPlace } from "../state/slots.ts";
+import { hasTap } from "../state/record.ts";
 import { readRecord, statePaths } from "../state/store.ts";
 import type { LogName } from "./log_names.ts";
 
@@ -52,7 +53,7 @@ async function logSource(host: Host, id: string, name: LogName): Promise<LogSour
       return { files: await matching(logs, /^virtiofsd-.*\.log$/) };
     case "dnsmasq": {
       const record = await readRecord(host, id);
-      if (record === undefined) return { files: [] };
+      if (record === undefined || !hasTap(record)) return { files: [] };
       return { files: [dnsmasqPaths(defaultSlotPlace.directory, record.network.slot).log] };
     }
     default:

@@ -48,7 +48,14 @@ export async function mountShare(
   const { source, identity } = await realDirectory(path, spec.source, root);
   const hidden = await privateDirectories(host, project);
   const masks = requireMasks(source, hidden);
-  const via = options.via ?? "virtiofs";
+  const via = options.via ?? (host.guestLink === "tap" ? "virtiofs" : "sshfs");
+  if (via === "virtiofs" && host.guestLink !== "tap") {
+    throw new NixboxError("vfkit adds no device to a machine that runs", {
+      where: "--via",
+      hint: "leave --via out: the share goes over SSH then",
+      exitCode: 2,
+    });
+  }
   if (via === "sshfs" && spec.overlay) {
     throw new NixboxError("an overlay needs virtiofs", { where: "--via", exitCode: 2 });
   }

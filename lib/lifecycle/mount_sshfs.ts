@@ -4,6 +4,8 @@ import { NixboxError } from "../host/error.ts";
 import { sshfsCommand, waitForMountCommand } from "../guest/share_commands.ts";
 import { sessionArgv } from "../guest/ssh.ts";
 import { confinedArgv, confinedDirectory, joinedArgv, sftpServerArgs } from "../share/sftp.ts";
+import { areMasksFirm, seatbeltArgv } from "../share/seatbelt.ts";
+import type { TargetedShare } from "../state/record.ts";
 import { deathOf } from "./boot.ts";
 import { confinedProgram, findSftpServer } from "./confined.ts";
 import { guestMountError, Mounting } from "./mounting.ts";
@@ -16,7 +18,6 @@ import type { Step } from "./steps.ts";
  */
 export class SshfsMounting extends Mounting {
   async steps(): Promise<readonly Step[]> {
-    if (!await this.host.userNamespaces()) throw notConfined();
     const argv = await this.#argv();
     return [
       this.recordStep,
@@ -30,20 +31,33 @@ export class SshfsMounting extends Mounting {
 
   async #argv(): Promise<readonly string[]> {
     const { share, record } = this;
-    const server = confinedArgv(
-      await confinedProgram(this.host, await findSftpServer(this.host)),
-      sftpServerArgs(share.readonly),
-      { ...share, root: share.socket },
-    );
-    const command = sshfsCommand(
-      share.tag,
-      confinedDirectory,
-      share.target,
-      share.readonly,
-    );
+    const { server, directory } = await this.#server();
+    const command = sshfsCommand(share.tag, directory, share.target, share.readonly);
     const client = sessionArgv(record.runtimeDirectory, command, { tty: false });
     const bash = await this.host.which("bash") ?? "bash";
     return joinedArgv(bash, `${share.socket}.fifo`, server, client);
+  }
+
+  /** An SFTP server that sees the one directory only, and the path by which it sees it. */
+  async #server(): Promise<{ server: readonly string[]; directory: string }> {
+    const { host, share } = this;
+    const args = sftpServerArgs(share.readonly);
+    switch (await host.confinement()) {
+      case "namespace": {
+        const program = await confinedProgram(host, await findSftpServer(host));
+        const server = confinedArgv(program, args, { ...share, root: share.socket });
+        return { server, directory: confinedDirectory };
+      }
+      case "seatbelt": {
+        if (!share.readonly && !areMasksFirm(share.source, share.masks)) throw notHidden(share);
+        const program = await findSftpServer(host);
+        // The masks of new files are the guest's business.
+        const server = seatbeltArgv({ ...share, program }, [...args, "-u", "0"]);
+        return { server, directory: share.source };
+      }
+      case undefined:
+        throw notConfined();
+    }
   }
 
   async #mount(argv: readonly string[]): Promise<void> {
@@ -61,6 +75,13 @@ export class SshfsMounting extends Mounting {
       throw ended.aborted ? guestMountError(share, await readTail(logFile)) : error;
     });
   }
+}
+
+function notHidden(share: TargetedShare): NixboxError {
+  return new NixboxError(`${share.source} must not be shared: nothing deep in it can be hidden`, {
+    where: "mounts",
+    hint: `it holds ${share.masks.join(", ")}; share it read-only, or a directory below it`,
+  });
 }
 
 function notConfined(): NixboxError {

@@ -31,7 +31,8 @@ export abstract class Mounting {
     await this.save(withState(this.#record, this.share.id, "ready"));
   }
 
-  protected get record(): VmRecord {
+  /** As it is now. */
+  get record(): VmRecord {
     return this.#record;
   }
 

@@ -1,4 +1,5 @@
 import { parseDomain } from "../config/domain.ts";
+import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
@@ -8,10 +9,12 @@ import { changeServers } from "../network/dnsmasq_process.ts";
 import { startInspector } from "../network/inspector_process.ts";
 import { inspectorFiles } from "../network/plan.ts";
 import { isNameAllowed, needsInspector, type NetworkPolicy } from "../network/policy.ts";
-import type { VmRecord } from "../state/record.ts";
+import type { VmRecord, VsockNetwork } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
-import { lockProject, writeRecord } from "../state/store.ts";
+import { lockProject, statePaths, writeRecord } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
+import { writePolicy } from "./proxy_process.ts";
+import { proxyPaths } from "./vsock_plan.ts";
 
 /** What became of a change to a running machine's names. */
 export interface NameChange {
@@ -107,7 +110,9 @@ async function applyNames(
   policy: NetworkPolicy,
   connections: "finish" | "stop",
 ): Promise<void> {
-  const slot = slotAddresses(record.network.slot);
+  const { network } = record;
+  if (network.kind === "vsock") return await tellProxy(host, record, network, policy, connections);
+  const slot = slotAddresses(network.slot);
   const paths = dnsmasqPaths(place.directory, slot.slot);
   await changeServers(host, paths, dnsmasqServers(policy));
   if (needsInspector(policy)) {
@@ -116,5 +121,22 @@ async function applyNames(
   if (connections === "stop") {
     await runAsRoot(host, ["nft", "flush", "set", "inet", slot.table, "allow4"]);
   }
-  await writeRecord(host, { ...record, network: { ...record.network, policy } });
+  await writeRecord(host, { ...record, network: { ...network, policy } });
+}
+
+/** The proxy reads the policy for each connection; SIGHUP makes it end those that there are. */
+async function tellProxy(
+  host: Host,
+  record: VmRecord,
+  network: VsockNetwork,
+  policy: NetworkPolicy,
+  connections: "finish" | "stop",
+): Promise<void> {
+  const { logs } = statePaths(host, record.id);
+  await writePolicy(proxyPaths(record.runtimeDirectory, logs).policyFile, policy);
+  const proxy = record.servers.find(({ id }) => id === "proxy");
+  if (connections === "stop" && proxy !== undefined && await isAlive(host, proxy.process)) {
+    Deno.kill(proxy.process.pid, "SIGHUP");
+  }
+  await writeRecord(host, { ...record, network: { ...network, policy } });
 }

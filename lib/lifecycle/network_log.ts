@@ -5,11 +5,14 @@ import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { readDnsmasqLog } from "../network/dnsmasq_log.ts";
 import { inspectorPaths } from "../network/inspector.ts";
 import { readInspectorLog } from "../network/inspector_log.ts";
+import { readProxyLog } from "../network/proxy/log.ts";
 import { type Refusal, refusalOfAddress, refusalsOfNames } from "../network/refusals.ts";
 import { readRefusedSets } from "../network/refused_sets.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasTap, hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
+import { statePaths } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
+import { proxyPaths } from "./vsock_plan.ts";
 
 /**
  * What a machine's guest asked for and was refused, the oldest first. Addresses are remembered for
@@ -27,6 +30,8 @@ export async function networkLog(
 }
 
 async function refusalsOf(host: Host, record: VmRecord, place: SlotPlace): Promise<Refusal[]> {
+  if (hasVsock(record)) return await refusalsOfProxy(host, record);
+  if (!hasTap(record)) return [];
   const { policy, table, address, slot } = record.network;
   const { directory, log } = dnsmasqPaths(place.directory, slot);
   const dns = readDnsmasqLog(await readWithOlder(log), Date.now(), address);
@@ -36,6 +41,12 @@ async function refusalsOf(host: Host, record: VmRecord, place: SlotPlace): Promi
     ...refusalsOfNames([...dns.refused, ...connections], policy),
     ...addresses.map((one) => refusalOfAddress(one, policy, dns.names.get(one.address) ?? [])),
   ].toSorted((a, b) => a.time - b.time);
+}
+
+/** Without a network card, only the proxy can refuse anything. */
+async function refusalsOfProxy(host: Host, record: VsockRecord): Promise<Refusal[]> {
+  const { log } = proxyPaths(record.runtimeDirectory, statePaths(host, record.id).logs);
+  return readProxyLog(await readTextIfExists(log) ?? "").toSorted((a, b) => a.time - b.time);
 }
 
 /** A log that has been cut has its last part beside it (lib/network/watch.ts). */

@@ -1,10 +1,11 @@
+import { isAlive } from "../host/end_process.ts";
 import type { Host } from "../host/host.ts";
 import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
 import { dnsmasqPid } from "../network/dnsmasq_process.ts";
 import { inspectorOf } from "../network/inspector.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "../network/policy.ts";
 import { countAllowed } from "../network/refused_sets.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { requireRunning } from "./machine.ts";
 
@@ -12,16 +13,20 @@ import { requireRunning } from "./machine.ts";
 export interface NetworkStatus {
   /** The machine's name. */
   readonly name: string;
-  /** The guest's address, and the host's on the same line. */
-  readonly address: string;
-  /** The host's end. */
-  readonly gateway: string;
+  /** The guest's address on the host's tap. */
+  readonly address?: string;
+  /** The host's end of the tap. */
+  readonly gateway?: string;
   /** What the guest may reach now. */
   readonly policy: NetworkPolicy;
   /** Addresses that names have led to and that pass now. */
   readonly allowedAddresses: number;
   /** Whether the programs that the policy needs run. */
-  readonly services: { readonly dnsmasq: boolean; readonly inspector?: boolean };
+  readonly services: {
+    readonly dnsmasq?: boolean;
+    readonly inspector?: boolean;
+    readonly proxy?: boolean;
+  };
   /** The rules in force, in words: a sentence each. */
   readonly rules: readonly string[];
 }
@@ -32,7 +37,10 @@ export async function networkStatus(
   id: string,
   place: SlotPlace = defaultSlotPlace,
 ): Promise<NetworkStatus> {
-  const { name, network }: VmRecord = await requireRunning(host, id);
+  const record: VmRecord = await requireRunning(host, id);
+  if (hasVsock(record)) return await vsockStatus(host, record);
+  const { name, network } = record;
+  if (network.kind !== "tap") throw new TypeError("a machine is on a tap or on vsock");
   const { policy, slot, table, address, gateway } = network;
   const dnsmasq = await dnsmasqPid(host, dnsmasqPaths(place.directory, slot)) !== undefined;
   const inspectors = await host.processes.ownedBy(inspectorOf({ slot }).uid);
@@ -48,6 +56,46 @@ export async function networkStatus(
     },
     rules: rulesInWords(policy),
   };
+}
+
+async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStatus> {
+  const { policy } = record.network;
+  const proxy = record.servers.find(({ id }) => id === "proxy");
+  return {
+    name: record.name,
+    policy,
+    allowedAddresses: 0,
+    services: policy.mode === "filtered"
+      ? { proxy: proxy !== undefined && await isAlive(host, proxy.process) }
+      : {},
+    rules: vsockRules(policy),
+  };
+}
+
+/** As {@linkcode rulesInWords}, where the OS' own network or the proxy keeps them. */
+export function vsockRules(policy: NetworkPolicy): string[] {
+  const { mode, domains, denied, ports, inspect, allowPrivate } = policy;
+  if (mode === "off") return rulesInWords(policy);
+  if (mode === "open") {
+    return [
+      "everything is reached that this Mac reaches, its own services and the LAN too",
+      policy.resolvers.length === 0
+        ? "names are resolved by macOS' own DHCP and DNS for guests"
+        : `names are resolved by ${policy.resolvers.join(", ")}`,
+    ];
+  }
+  return [
+    "there is no network card: nothing is reached but by the proxy, which is for TCP only",
+    `only these names are reached: ${domains.join(", ") || "none"}`,
+    ...(denied.length === 0 ? [] : [`of those, not: ${denied.join(", ")}`]),
+    `only on these ports: ${ports.join(", ") || "none"}`,
+    inspect
+      ? "on 443 (TLS) a connection must name the same name itself"
+      : "names in TLS are not looked at",
+    allowPrivate.length === 0
+      ? "names that lead to private addresses are refused"
+      : `of private addresses only these pass: ${allowPrivate.join(", ")}`,
+  ];
 }
 
 /** The policy, a sentence for each thing that it allows or refuses. */

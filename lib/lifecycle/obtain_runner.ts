@@ -30,7 +30,7 @@ export async function obtainRunner(
   const acceleration = await host.acceleration();
   if (options.runner !== undefined) {
     const directory = await readRunnerDirectory(options.runner);
-    requireFit(directory, config, acceleration, emit);
+    requireFit(host, directory, config, acceleration, emit);
     return { directory, build: "prebuilt", acceleration };
   }
   const { hypervisor, warning } = chooseHypervisor(config.hypervisor, {
@@ -52,6 +52,7 @@ export async function obtainRunner(
 
 /** @throws {NixboxError} if a runner that was built elsewhere cannot run here. */
 function requireFit(
+  host: Host,
   directory: RunnerDirectory,
   config: Config,
   acceleration: Acceleration,
@@ -63,6 +64,12 @@ function requireFit(
       `the runner is for ${hypervisor}, and the config asks for ${config.hypervisor}`,
       { where: "hypervisor", hint: 'set hypervisor = "auto", or take another runner' },
     );
+  }
+  if ((hypervisor === "vfkit") !== (host.guestLink === "vsock")) {
+    throw new NixboxError(`the runner is for ${hypervisor}, which does not run on this host`, {
+      where: "--runner",
+      hint: "vfkit is for macOS, cloud-hypervisor and QEMU are for Linux: take another runner",
+    });
   }
   if (acceleration.usable) return;
   if (hypervisor !== "qemu") {

@@ -8,7 +8,7 @@ import { allowDomain, denyDomain, type NameChange } from "./network_change.ts";
 import { networkLog } from "./network_log.ts";
 import { type NetworkStatus, networkStatus } from "./network_status.ts";
 import { Operation } from "./operation.ts";
-import type { Plan } from "./plan.ts";
+import type { AnyPlan } from "./engine.ts";
 import { parseMountSpec } from "../share/mount_spec.ts";
 import type { GuestCommandResult } from "../guest/session.ts";
 import { copyFiles } from "./copy.ts";
@@ -48,7 +48,7 @@ export class ProjectHandle {
   }
 
   /** What `up` would do. */
-  plan(options: UpOptions = {}): Operation<Plan> {
+  plan(options: UpOptions = {}): Operation<AnyPlan> {
     return new Operation((emit) => planUp(this.host, this.project, options, emit));
   }
 

@@ -78,5 +78,6 @@ async function environment(
     return hookEnvironment(undefined, subject);
   }
   const { network, runtimeDirectory } = record;
-  return hookEnvironment(undefined, { ...subject, address: network.address, runtimeDirectory });
+  const address = network.kind === "tap" ? { address: network.address } : {};
+  return hookEnvironment(undefined, { ...subject, ...address, runtimeDirectory });
 }

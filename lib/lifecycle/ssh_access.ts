@@ -1,13 +1,13 @@
 import type { Host } from "../host/host.ts";
-import { sshConfig, sshPaths } from "../guest/ssh.ts";
+import { routeOf, sshConfig, sshPaths } from "../guest/ssh.ts";
 import { requireRunning } from "./machine.ts";
 
 /** How any SSH client reaches a running machine. */
 export interface SshAccess {
   /** The name that `config` gives it. */
   readonly host: string;
-  /** The guest's IPv4 address. */
-  readonly address: string;
+  /** The guest's IPv4 address, where it is reached by one. */
+  readonly address?: string;
   /** Its login name. */
   readonly user: string;
   /** The private login key. */
@@ -22,15 +22,15 @@ export interface SshAccess {
 export async function sshAccess(host: Host, id: string, alias?: string): Promise<SshAccess> {
   const record = await requireRunning(host, id);
   const paths = sshPaths(record.runtimeDirectory);
-  const { address } = record.network;
+  const route = routeOf(record);
   const { user } = record.guest;
   const name = alias ?? `nixbox-${record.name}`;
   return {
     host: name,
-    address,
+    ...(route.kind === "address" ? { address: route.address } : {}),
     user,
     identityFile: paths.key,
     knownHostsFile: paths.knownHosts,
-    config: sshConfig({ address, user, id: record.id }, paths, name),
+    config: sshConfig({ route, user, id: record.id }, paths, name),
   };
 }

@@ -1,6 +1,6 @@
 import type { NetworkMode } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasTap, type VmRecord } from "../state/record.ts";
 import { listRecords } from "../state/store.ts";
 import { type MachineState, machineState } from "./machine.ts";
 
@@ -16,10 +16,10 @@ export interface MachineStatus {
   readonly state: MachineState;
   /** Since `up` began. */
   readonly uptimeSeconds: number;
-  /** Number of its network slot. */
-  readonly slot: number;
-  /** The guest's IPv4 address. */
-  readonly address: string;
+  /** Number of its network slot; none where a machine needs no slot (macOS). */
+  readonly slot?: number;
+  /** The guest's IPv4 address, where it has one and the host can know it. */
+  readonly address?: string;
   /** What runs it. */
   readonly hypervisor: VmRecord["hypervisor"];
   /** Whether the processor's virtualization is used. */
@@ -55,12 +55,30 @@ export interface StatusReport {
 export async function status(host: Host, now = Date.now()): Promise<StatusReport> {
   const { records, problems } = await listRecords(host);
   const machines = await Promise.all(
-    records.map(async (record) => describe(record, await machineState(host, record), now)),
+    records.map(async (record) =>
+      describe(record, await machineState(host, record), await placeOf(host, record), now)
+    ),
   );
   return { machines, problems };
 }
 
-function describe(record: VmRecord, state: MachineState, now: number): MachineStatus {
+/** Where in a network the guest is. */
+async function placeOf(
+  host: Host,
+  record: VmRecord,
+): Promise<Pick<MachineStatus, "slot" | "address">> {
+  if (hasTap(record)) return { slot: record.network.slot, address: record.network.address };
+  const { policy, mac } = record.network;
+  const address = policy.mode === "open" ? await host.addressOf(mac) : undefined;
+  return address === undefined ? {} : { address };
+}
+
+function describe(
+  record: VmRecord,
+  state: MachineState,
+  place: Pick<MachineStatus, "slot" | "address">,
+  now: number,
+): MachineStatus {
   const { name, id, project, hypervisor, acceleration, cpus, memoryMB, network } = record;
   return {
     name,
@@ -68,8 +86,7 @@ function describe(record: VmRecord, state: MachineState, now: number): MachineSt
     project,
     state,
     uptimeSeconds: Math.max(0, Math.floor((now - record.startedAt) / 1000)),
-    slot: network.slot,
-    address: network.address,
+    ...place,
     hypervisor,
     acceleration,
     cpus,

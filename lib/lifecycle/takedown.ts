@@ -7,7 +7,7 @@ import { run } from "../host/process.ts";
 import { unpassDocker } from "../network/docker.ts";
 import { deleteFirewall, deleteTap, restoreForwarding } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
-import type { VmRecord } from "../state/record.ts";
+import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import {
   lockSlots,
   readSlotOwner,
@@ -27,52 +27,7 @@ export function forwardingMemory(place: SlotPlace): string {
   return `${place.directory}/ip_forward_was`;
 }
 
-/**
- * How each step of `up` is undone, by the step's name, from the record alone: so that a failing
- * `up`, `down`, and the cleaning up after a crash are one thing. Each MUST work for a machine that
- * is whole, half-made or gone.
- */
-export function undoSteps(host: Host, place: SlotPlace, record: VmRecord): Record<UndoName, Undo> {
-  const { slot, table, tap } = record.network;
-  const ifSlotIsOurs = async (work: () => Promise<void>) => {
-    if ((await readSlotOwner(place, slot))?.id === record.id) await work();
-  };
-  return {
-    record: named("write the record", () => removeRecord(host, record.id)),
-    slot: named("claim a network slot", () => leaveSlot(host, place, record)),
-    directories: named("make directories", async () => {
-      await removeIfExists(record.secretsDirectory);
-      await removeIfExists(record.runtimeDirectory);
-    }),
-    firewall: named(
-      "load the firewall",
-      () => ifSlotIsOurs(() => deleteFirewall(host, table)),
-    ),
-    tap: named("make the tap", () => ifSlotIsOurs(() => deleteTap(host, tap))),
-    forwarding: named(
-      "forward packets",
-      // The last machine to give back its slot turns forwarding off.
-      () => ifSlotIsOurs(() => unpassDocker(host, tap)),
-    ),
-    services: named(
-      "start network services",
-      () => ifSlotIsOurs(() => stopServices(host, place.directory, slot)),
-    ),
-    virtiofsd: named("share directories", async () => {
-      await endShares(host, record);
-      await endExposure(host, record);
-    }),
-    provisioning: named(
-      "write the provisioning disk",
-      () => removeIfExists(record.secretsDirectory),
-    ),
-    vmm: named("start the hypervisor", () => endVmm(host, record)),
-    ssh: named("log in", async () => {
-      await run(closeArgv(record.runtimeDirectory), { accept: "any", timeoutMs: 2000 });
-    }),
-  };
-}
-
+/** The steps of `up` that leave something, by name. */
 export type UndoName =
   | "record"
   | "slot"
@@ -81,25 +36,90 @@ export type UndoName =
   | "tap"
   | "forwarding"
   | "services"
-  | "virtiofsd"
+  | "shares"
   | "provisioning"
   | "vmm"
   | "ssh";
 
 /** The order in which `up` does its steps; undoing goes the other way. */
-export const stepOrder: readonly UndoName[] = [
-  "record",
-  "slot",
-  "directories",
-  "firewall",
-  "tap",
-  "forwarding",
-  "services",
-  "virtiofsd",
-  "provisioning",
-  "vmm",
-  "ssh",
-];
+export function stepOrder(record: VmRecord): readonly UndoName[] {
+  const network: readonly UndoName[] = hasTap(record)
+    ? ["firewall", "tap", "forwarding", "services"]
+    : ["services"];
+  const slot: readonly UndoName[] = hasTap(record) ? ["slot"] : [];
+  return ["record", ...slot, "directories", ...network, "shares", "provisioning", "vmm", "ssh"];
+}
+
+/**
+ * How a step of `up` is undone, from the record alone: so that a failing `up`, `down`, and the
+ * cleaning up after a crash are one thing. Each MUST work for a machine that is whole, half-made or
+ * gone.
+ */
+export function undoStep(
+  host: Host,
+  place: SlotPlace,
+  record: VmRecord,
+  name: UndoName,
+): Undo {
+  switch (name) {
+    case "record":
+      return named("write the record", () => removeRecord(host, record.id));
+    case "directories":
+      return named("make directories", async () => {
+        await removeIfExists(record.secretsDirectory);
+        await removeIfExists(record.runtimeDirectory);
+      });
+    case "shares":
+      return named("share directories", async () => {
+        await endServers(host, record);
+        await endExposure(host, record);
+      });
+    case "provisioning":
+      return named("write the provisioning disk", () => removeIfExists(record.secretsDirectory));
+    case "vmm":
+      return named("start the hypervisor", () => endVmm(host, record));
+    case "ssh":
+      return named("log in", async () => {
+        await run(closeArgv(record.runtimeDirectory), { accept: "any", timeoutMs: 2000 });
+      });
+    case "slot":
+    case "firewall":
+    case "tap":
+    case "forwarding":
+    case "services":
+      return hasTap(record)
+        ? undoTapStep(host, place, record, name)
+        : named("start the proxy", () => endServers(host, record));
+  }
+}
+
+function undoTapStep(
+  host: Host,
+  place: SlotPlace,
+  record: TapRecord,
+  name: "slot" | "firewall" | "tap" | "forwarding" | "services",
+): Undo {
+  const { slot, table, tap } = record.network;
+  const ifSlotIsOurs = async (work: () => Promise<void>) => {
+    if ((await readSlotOwner(place, slot))?.id === record.id) await work();
+  };
+  switch (name) {
+    case "slot":
+      return named("claim a network slot", () => leaveSlot(host, place, record));
+    case "firewall":
+      return named("load the firewall", () => ifSlotIsOurs(() => deleteFirewall(host, table)));
+    case "tap":
+      return named("make the tap", () => ifSlotIsOurs(() => deleteTap(host, tap)));
+    case "forwarding":
+      // The last machine to give back its slot turns forwarding off.
+      return named("forward packets", () => ifSlotIsOurs(() => unpassDocker(host, tap)));
+    case "services":
+      return named(
+        "start network services",
+        () => ifSlotIsOurs(() => stopServices(host, place.directory, slot)),
+      );
+  }
+}
 
 /** Takes a machine down without asking its guest: all undo steps, in reverse order. */
 export async function takeDown(
@@ -108,15 +128,14 @@ export async function takeDown(
   record: VmRecord,
   emit: Emit,
 ): Promise<void> {
-  const undo = undoSteps(host, place, record);
-  await undoAll(stepOrder.map((name) => undo[name]), emit);
+  await undoAll(stepOrder(record).map((name) => undoStep(host, place, record, name)), emit);
 }
 
 function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
 }
 
-async function endShares(host: Host, record: VmRecord): Promise<void> {
+async function endServers(host: Host, record: VmRecord): Promise<void> {
   await Promise.all(record.servers.map(({ id, process }) => {
     const share = record.shares.find((candidate) => candidate.id === id);
     return endProcess(host, process, { graceMs: 1000, group: share?.via === "sshfs" });
@@ -137,7 +156,7 @@ async function sweep(host: Host, id: string): Promise<void> {
   }
 }
 
-async function leaveSlot(host: Host, place: SlotPlace, record: VmRecord): Promise<void> {
+async function leaveSlot(host: Host, place: SlotPlace, record: TapRecord): Promise<void> {
   // After a reboot of the host there is nothing to give back.
   if (!await exists(`${place.directory}/slots`)) return;
   const lock = await lockSlots(place);

@@ -7,7 +7,7 @@ import { lastLines } from "../host/process.ts";
 import { waitForEnd } from "../host/end_process.ts";
 import { runInGuest } from "../guest/session.ts";
 import { busyCode, unmountCommand } from "../guest/share_commands.ts";
-import type { TargetedShare, VmRecord } from "../state/record.ts";
+import { hasTarget, type TargetedShare, type VmRecord } from "../state/record.ts";
 import { lockProject, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
 import { requireRunning } from "./machine.ts";
@@ -60,9 +60,7 @@ export async function unmountShare(
 
 function findShare(record: VmRecord, target: string): TargetedShare {
   const wanted = expandHome(normalTarget(target), record.guest.home);
-  const shares = record.shares.filter((share): share is TargetedShare =>
-    share.target !== undefined
-  );
+  const shares = record.shares.filter(hasTarget);
   const found = shares.find((share) => share.target === wanted);
   if (found !== undefined) return found;
   throw new NixboxError(`the guest has no share at ${wanted}`, {

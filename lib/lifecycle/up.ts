@@ -6,20 +6,15 @@ import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { ensureKeys } from "../guest/keys.ts";
-import type { VmRecord } from "../state/record.ts";
-import { defaultSlotPlace, releaseSlot, type SlotPlace } from "../state/slots.ts";
+import { hasTap, type VmRecord } from "../state/record.ts";
+import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord } from "../state/store.ts";
-import { claimSlot } from "./claim.ts";
-import { warnOfHome } from "./home_share.ts";
+import { type AnyPlan, type Engine, engineOf } from "./engine.ts";
 import { runHooks } from "./hooks.ts";
-import { makePlan, type Plan } from "./plan.ts";
-import { planInput, type PlanOptions } from "./plan_input.ts";
-import { requireNetwork, requireTools } from "./requirements.ts";
-import { act } from "./steps.ts";
+import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
-import { type GuestScript, readScripts } from "./scripts.ts";
+import { readScripts } from "./scripts.ts";
 import { loadConfigToRun, loadTrustedConfig, noteSeen } from "./trust.ts";
-import { LinuxBoot } from "./up_steps.ts";
 
 /** How `up` boots a machine. */
 export interface UpOptions {
@@ -70,15 +65,16 @@ export async function up(
     await noteSeen(host, project, examined);
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
-    await prepareUp(host, project, config);
+    const engine = await engineOf(host);
+    await prepareUp(host, engine, project, config);
     await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
     // After the hooks, which may log in to where secrets are.
     const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
     const boot = { ...options, signal, place, env, scripts, mayBuild: true };
-    const record = await bootMachine(host, project, config, boot, emit);
+    const record = await engine.boot(host, project, config, boot, emit);
     await runHooks("post-up", config.hooks["post-up"], {
       ...subject,
-      address: record.network.address,
+      ...(hasTap(record) ? { address: record.network.address } : {}),
       runtimeDirectory: record.runtimeDirectory,
     }, emit);
     return { record, wasUp: false };
@@ -93,15 +89,14 @@ export async function planUp(
   project: Project,
   options: UpOptions,
   emit: Emit,
-): Promise<Plan> {
+): Promise<AnyPlan> {
   const signal = options.signal ?? new AbortController().signal;
   const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
   const wanted = { ...options, signal, place, env, mayBuild: false };
-  const input = await planInput(host, project, config, wanted, emit);
-  return makePlan({ ...input, slot: 0 });
+  return await (await engineOf(host)).plan(host, project, config, wanted, emit);
 }
 
 /** The running machine, if there is one; what an earlier one left behind is cleared. */
@@ -120,9 +115,14 @@ async function earlierMachine(
   return undefined;
 }
 
-async function prepareUp(host: Host, project: Project, config: Config): Promise<void> {
+async function prepareUp(
+  host: Host,
+  engine: Engine,
+  project: Project,
+  config: Config,
+): Promise<void> {
   await requireTools(host);
-  await requireNetwork(host, config.network);
+  await engine.requireNetwork(host, config.network);
   for (const [index, mount] of config.mounts.entries()) {
     if (await isDirectory(mount.source)) continue;
     const isThere = await exists(mount.source);
@@ -134,47 +134,6 @@ async function prepareUp(host: Host, project: Project, config: Config): Promise<
     );
   }
   await ensureKeys(host, project.configDirectory, config.name);
-}
-
-interface BootOptions extends PlanOptions {
-  /** As they were before the guest could write. */
-  readonly scripts: readonly GuestScript[];
-  readonly timeoutMs?: number;
-}
-
-async function bootMachine(
-  host: Host,
-  project: Project,
-  config: Config,
-  options: BootOptions,
-  emit: Emit,
-): Promise<VmRecord> {
-  const { place, signal } = options;
-  const input = await planInput(host, project, config, options, emit);
-  const { memoryMB } = config.resources;
-  const claim = { id: project.id, memoryMB, starter: input.starter };
-  const slot = await claimSlot(host, place, claim, signal);
-  let plan: Plan;
-  try {
-    plan = makePlan({ ...input, slot });
-  } catch (error) {
-    await releaseSlot(host, place, slot, project.id);
-    throw error;
-  }
-  for (const share of plan.record.shares) warnOfHome(host, share, emit);
-  const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
-  const boot = new LinuxBoot({
-    host,
-    place,
-    project,
-    plan,
-    scripts: options.scripts,
-    timeoutMs,
-    signal,
-    emit,
-  });
-  await act([...boot.steps], emit, signal, () => boot.finish());
-  return boot.record;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -99,6 +99,8 @@ export interface RunnerChanges {
   readonly acceleration?: "kvm" | "tcg";
   /** QEMU: empty PCIe root ports for hot-plug, at least this many. */
   readonly hotPlugPorts?: number;
+  /** vfkit: Apple's translator of x86_64 programs, as a share with the tag `rosetta`. */
+  readonly rosetta?: boolean;
   /** Where the guest's console goes; a file that the hypervisor writes. */
   readonly consoleLog?: string;
 }

@@ -131,6 +131,7 @@ export function patchVfkit(script: RunnerScript, changes: RunnerChanges): Runner
   for (const tag of changes.removeShares ?? []) removeShare(list, tag);
   if (changes.networks !== undefined) setNetworks(list, changes.networks);
   if (changes.vsockPorts !== undefined) setPorts(list, changes.vsockPorts);
+  if (changes.rosetta === true) addRosetta(list);
   for (const disk of changes.addDisks ?? []) addDisk(list, disk);
   for (const share of changes.addShares ?? []) addShare(list, share);
   return list.toScript();
@@ -197,6 +198,12 @@ function setNetworks(list: ArgumentList, networks: readonly RunnerNetwork[]): vo
     if (kind !== "nat") throw list.lacking(`vfkit has no "${kind}" network`);
     list.append("--device", `virtio-net,nat${mac === undefined ? "" : `,mac=${mac}`}`);
   }
+}
+
+/** Without options: vfkit's documentation spells them in a way that its code refuses. */
+function addRosetta(list: ArgumentList): void {
+  list.removeFlags("--device", (value) => parse(value)[0]?.key === "rosetta");
+  list.append("--device", "rosetta,mountTag=rosetta");
 }
 
 function setPorts(list: ArgumentList, ports: readonly RunnerVsockPort[]): void {

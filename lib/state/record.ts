@@ -5,6 +5,7 @@ import {
   type Check,
   isArrayOf,
   isBoolean,
+  isEither,
   isInteger,
   isNumber,
   isObjectOf,
@@ -45,13 +46,45 @@ export type TargetedShare = ShareRecord & {
   readonly target: string;
 };
 
+/** How a guest on a tap of this host's is reached: Linux. */
+export interface TapNetwork {
+  /** Tells it from the other. */
+  readonly kind: "tap";
+  /** What the guest may reach now. */
+  readonly policy: NetworkPolicy;
+  /** Number of its network slot. */
+  readonly slot: number;
+  /** Name of its tap. */
+  readonly tap: string;
+  /** Name of its table of rules. */
+  readonly table: string;
+  /** Of its network card. */
+  readonly mac: string;
+  /** The host's address on the tap. */
+  readonly gateway: string;
+  /** The guest's address. */
+  readonly address: string;
+}
+
+/** How a guest that is reached over vsock alone is: macOS. */
+export interface VsockNetwork {
+  /** Tells it from the other. */
+  readonly kind: "vsock";
+  /** What the guest may reach now. */
+  readonly policy: NetworkPolicy;
+  /** Of its network card, which it has in mode `open` only. */
+  readonly mac: string;
+  /** The Unix socket that leads to the guest's sshd. */
+  readonly sshSocket: string;
+}
+
 /**
  * What is known of one machine, kept as JSON in the state directory. It is written before what it
  * names is made, so that everything can be taken down whatever happened to the program that made it.
  */
 export interface VmRecord {
   /** The version of this format. */
-  readonly version: 2;
+  readonly version: 3;
   /** The project's id. */
   readonly id: string;
   /** The config's `name`. */
@@ -88,21 +121,33 @@ export interface VmRecord {
   readonly shares: readonly ShareRecord[];
   /** The number of the next share: none is given twice, since a device may outlast its share. */
   readonly nextShare: number;
-  /** Its place in the host's network. */
-  readonly network: {
-    /** What the guest may reach now. */
-    readonly policy: NetworkPolicy;
-    readonly slot: number;
-    readonly tap: string;
-    readonly table: string;
-    readonly mac: string;
-    readonly gateway: string;
-    readonly address: string;
-  };
+  /** How it is reached, and what it may reach. */
+  readonly network: TapNetwork | VsockNetwork;
   /** Who its user is. */
   readonly guest: { readonly user: string; readonly home: string };
   /** As they were when the machine went up: what the host runs later was seen then. */
   readonly hooks: { readonly preDown: readonly string[]; readonly postDown: readonly string[] };
+}
+
+/** Tells a share that the guest was asked to mount. */
+export function hasTarget(share: ShareRecord): share is TargetedShare {
+  return share.target !== undefined;
+}
+
+/** A machine on a tap. */
+export type TapRecord = VmRecord & { readonly network: TapNetwork };
+
+/** A machine that is reached over vsock. */
+export type VsockRecord = VmRecord & { readonly network: VsockNetwork };
+
+/** Tells a machine on a tap. */
+export function hasTap(record: VmRecord): record is TapRecord {
+  return record.network.kind === "tap";
+}
+
+/** Tells a machine that is reached over vsock. */
+export function hasVsock(record: VmRecord): record is VsockRecord {
+  return record.network.kind === "vsock";
 }
 
 /** A process as it is written down. */
@@ -125,7 +170,8 @@ const isShare = isObjectOf<ShareRecord>({
   socket: isString,
 });
 
-const isPolicy = isObjectOf<NetworkPolicy>({
+/** A policy as it is written down. */
+export const isPolicy: Check<NetworkPolicy> = isObjectOf<NetworkPolicy>({
   mode: isOneOf("open", "filtered", "off"),
   domains: isArrayOf(isString),
   denied: isArrayOf(isString),
@@ -136,12 +182,30 @@ const isPolicy = isObjectOf<NetworkPolicy>({
   resolvers: isArrayOf(isString),
 });
 
+const isTapNetwork = isObjectOf<TapNetwork>({
+  kind: isOneOf("tap"),
+  policy: isPolicy,
+  slot: isInteger,
+  tap: isString,
+  table: isString,
+  mac: isString,
+  gateway: isString,
+  address: isString,
+});
+
+const isVsockNetwork = isObjectOf<VsockNetwork>({
+  kind: isOneOf("vsock"),
+  policy: isPolicy,
+  mac: isString,
+  sshSocket: isString,
+});
+
 const isId: Check<string> = (value): value is string =>
   isString(value) && /^[0-9a-f]{12}$/.test(value);
 
 /** Checks a record that was read. */
 export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
-  version: isOneOf(2),
+  version: isOneOf(3),
   id: isId,
   name: isString,
   project: isString,
@@ -163,15 +227,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   })),
   shares: isArrayOf(isShare),
   nextShare: isInteger,
-  network: isObjectOf<VmRecord["network"]>({
-    policy: isPolicy,
-    slot: isInteger,
-    tap: isString,
-    table: isString,
-    mac: isString,
-    gateway: isString,
-    address: isString,
-  }),
+  network: isEither(isTapNetwork, isVsockNetwork),
   guest: isObjectOf<VmRecord["guest"]>({ user: isString, home: isString }),
   hooks: isObjectOf<VmRecord["hooks"]>({
     preDown: isArrayOf(isString),

@@ -28,6 +28,11 @@ export function isOptional<T>(check: Check<T>): Check<T | undefined> {
   return (value): value is T | undefined => value === undefined || check(value);
 }
 
+/** A value that passes one of two checks. */
+export function isEither<T, U>(one: Check<T>, other: Check<U>): Check<T | U> {
+  return (value): value is T | U => one(value) || other(value);
+}
+
 /** A list whose every item passes. */
 export function isArrayOf<T>(check: Check<T>): Check<readonly T[]> {
   return (value): value is readonly T[] => Array.isArray(value) && value.every(check);

@@ -43,12 +43,22 @@ export async function readRecord(host: Host, id: string): Promise<VmRecord | und
 
 /** @throws {NixboxError} for a record of another version or one that was tampered with. */
 export function parseRecord(text: string, path: string): VmRecord {
-  const value = parseJson(text);
+  const value = withKind(parseJson(text));
   if (isVmRecord(value)) return value;
   throw new NixboxError(`${path} is not a record of this version of nixbox`, {
     where: path,
     hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
   });
+}
+
+/** Version 2 knew machines on a tap only, and did not say so. */
+function withKind(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Reflect.get(value, "version") !== 2) {
+    return value;
+  }
+  const network: unknown = Reflect.get(value, "network");
+  if (typeof network !== "object") return value;
+  return { ...value, version: 3, network: { kind: "tap", ...network } };
 }
 
 export async function writeRecord(host: Host, record: VmRecord): Promise<void> {

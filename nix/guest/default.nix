@@ -11,6 +11,7 @@
     ./nix-ld.nix
     ./packages.nix
     ./provisioning.nix
+    ./proxy.nix
     ./shares.nix
     ./ssh.nix
     ./store.nix

@@ -26,6 +26,16 @@ in
       default = 20;
       description = "Size of the machine's own disk, in GiB; it grows as it is used.";
     };
+    rosetta = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether Apple's Rosetta, which vfkit brings, runs programs for x86_64.";
+    };
+  };
+
+  config.virtualisation.rosetta = lib.mkIf cfg.rosetta {
+    enable = true;
+    mountTag = "rosetta";
   };
 
   config.microvm = lib.mkMerge [

@@ -18,9 +18,13 @@
 #   authorized_keys        who may log in
 #   ssh_host_ed25519_key   the guest's host key, known to the host in advance
 #   id_ed25519, .pub       the guest's own identity towards others (optional)
+#   proxy                  a port: of the guest's loopback, where its proxy is to be, and of vsock on
+#                          the host, where that leads (optional)
+#   dns                    resolvers in place of those that DHCP gives, separated by blanks (optional)
 #
 # What it leaves: /run/nixbox/{env,env.sh,user,authorized_keys,ssh_host_ed25519_key,provision.sh},
-# and `problems`: a line for each share that could not be mounted, which `nixbox up` reads and shows.
+# with a proxy `proxy.env`, the same for systemd's units, and `problems`: a line for each share that
+# could not be mounted, which `nixbox up` reads and shows.
 set -u
 umask 077
 
@@ -101,6 +105,29 @@ apply_env() {
   done <"$disk/env" >"$runtime/env.sh"
   chown -- "$user" "$runtime/env.sh"
   chmod 400 "$runtime/env.sh"
+}
+
+# Services have no login shell: they read the proxy's place from here.
+apply_proxy() {
+  local port
+  [ -e "$disk/proxy" ] || return 0
+  port=$(cat "$disk/proxy")
+  {
+    printf 'NIXBOX_PROXY_PORT=%s\n' "$port"
+    printf '%s=http://127.0.0.1:'"$port"'\n' {HTTP,HTTPS,ALL}_PROXY {http,https,all}_proxy
+    printf '%s=localhost,127.0.0.1,::1\n' NO_PROXY no_proxy
+  } >"$runtime/proxy.env"
+  chmod 644 "$runtime/proxy.env"
+}
+
+# systemd-resolved asks these for every name (resolved.conf(5), "~.").
+apply_dns() {
+  local directory=/run/systemd/resolved.conf.d
+  [ -e "$disk/dns" ] || return 0
+  install -d -m 755 /run/systemd "$directory"
+  printf '[Resolve]\nDNS=%s\nDomains=~.\n' "$(cat "$disk/dns")" >"$directory/50-nixbox.conf"
+  chmod 644 "$directory/50-nixbox.conf"
+  ! systemctl is-active -q systemd-resolved 2>/dev/null || systemctl restart systemd-resolved
 }
 
 # Mounts one share, and says why not where it cannot.
@@ -288,6 +315,8 @@ main() {
   hostname "$(cat "$disk/hostname")" 2>/dev/null ||
     cat "$disk/hostname" >/proc/sys/kernel/hostname
   apply_env
+  apply_proxy
+  apply_dns
   apply_mounts
   umount "$disk" && rmdir "$disk"
   say "done"

@@ -4,13 +4,18 @@
   systemd.services.nixbox-provision = {
     description = "Apply nixbox's provisioning disk";
     wantedBy = [ "multi-user.target" ];
-    before = [ "sshd.service" ];
+    before = [
+      "sshd.service"
+      "docker.service"
+      "nix-daemon.service"
+    ];
     requiredBy = [ "sshd.service" ];
     after = [ "local-fs.target" ];
     path = with pkgs; [
       coreutils
       getent
       hostname
+      systemd
       util-linux
     ];
     serviceConfig = {

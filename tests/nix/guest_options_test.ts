@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { run } from "../../lib/host/process.ts";
 import { evaluate } from "./support/evaluate.ts";
 
 /** What an expression over a guest's configuration gives when a module sets something. */
@@ -99,6 +100,13 @@ const effects: readonly {
     byDefault: true,
     set: "nixbox.sshfs.enable = false;",
     after: false,
+  },
+  {
+    option: "rosetta",
+    apply: "c: c.virtualisation.rosetta or null",
+    byDefault: { enable: null, mountTag: null },
+    set: "nixbox.rosetta = lib.mkForce true;",
+    after: { enable: true, mountTag: "rosetta" },
   },
   {
     option: "docker.enable",
@@ -214,4 +222,44 @@ Deno.test("the card asks for DHCP by its MAC, and no other name server is asked"
   assert.equal(Reflect.get(network, "card").networkConfig.DHCP, "ipv4");
   assert.match(Reflect.get(network, "resolve"), /^FallbackDNS=$/m);
   assert.equal(Reflect.get(network, "useDHCP"), false);
+});
+
+Deno.test("the proxy's port leads to the host, only where provisioning names one", async () => {
+  const unit = await evaluate(`c: {
+    inherit (c.systemd.services.nixbox-proxy) after requires unitConfig serviceConfig;
+    nix = c.systemd.services.nix-daemon.serviceConfig.EnvironmentFile;
+    ssh = c.programs.ssh.extraConfig;
+  }`);
+  assert.ok(typeof unit === "object" && unit !== null);
+  assert.match(
+    Reflect.get(Reflect.get(unit, "serviceConfig"), "ExecStart"),
+    /^\S+\/bin\/socat TCP-LISTEN:\$\{NIXBOX_PROXY_PORT\},fork,reuseaddr VSOCK-CONNECT:2:\$\{NIXBOX_PROXY_PORT\}$/,
+  );
+  assert.deepEqual(Reflect.get(unit, "unitConfig"), {
+    ConditionPathExists: "/run/nixbox/proxy.env",
+  });
+  assert.deepEqual(Reflect.get(unit, "requires"), ["nixbox-provision.service"]);
+  assert.equal(Reflect.get(unit, "nix"), "-/run/nixbox/proxy.env");
+  assert.match(
+    Reflect.get(unit, "ssh"),
+    /^Match !host localhost,127\.0\.0\.1 exec "test -e \/run\/nixbox\/proxy\.env"\n {2}ProxyCommand \S+\/bin\/socat - PROXY:127\.0\.0\.1:%h:%p,proxyport=3128$/m,
+  );
+});
+
+Deno.test("Docker and its containers go by the proxy, where there is one", async () => {
+  const docker = await evaluate(
+    "c: { file = c.systemd.services.docker.serviceConfig.EnvironmentFile; inherit (c.systemd.services.nixbox-docker-proxy) script unitConfig; }",
+    { files: { "module.nix": "{ nixbox.docker.enable = true; }" } },
+  );
+  assert.ok(typeof docker === "object" && docker !== null);
+  assert.equal(Reflect.get(docker, "file"), "-/run/nixbox/proxy.env");
+  const home = await Deno.makeTempDir();
+  const env = { HOME: home, NIXBOX_PROXY_PORT: "3128", NO_PROXY: "localhost" };
+  const script = `set -e\n${Reflect.get(docker, "script")}`;
+  for (let time = 0; time < 2; time++) await run(["bash", "-c", script], { env });
+  const text = await Deno.readTextFile(`${home}/.docker/config.json`);
+  const address = "http://172.30.0.1:3128";
+  assert.deepEqual(JSON.parse(text), {
+    proxies: { default: { httpProxy: address, httpsProxy: address, noProxy: "localhost" } },
+  });
 });

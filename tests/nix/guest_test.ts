@@ -59,7 +59,7 @@ Deno.test("sshd takes its keys from the provisioning disk only, which is applied
       KbdInteractiveAuthentication: false,
       UseDns: false,
     },
-    before: ["sshd.service"],
+    before: ["sshd.service", "docker.service", "nix-daemon.service"],
     requiredBy: ["sshd.service"],
     extraConfig: "",
     start: "",

@@ -61,6 +61,7 @@ Deno.test("the stage holds our Nix files, the lock, the modules with what they i
       user: "ada",
       hypervisor: "qemu",
       hostSystem: "x86_64-linux",
+      rosetta: false,
       diskGB: 20,
       packages: [],
       ldLibraries: [],

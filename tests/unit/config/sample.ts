@@ -4,6 +4,7 @@ export function sampleConfig() {
     name: "my-project",
     resources: { vcpus: 2, memoryMB: 4096, diskGB: 20 },
     hypervisor: "auto",
+    rosetta: false,
     mounts: [{ source: "/home/ada/my project", target: "~/workspace" }],
     network: {
       mode: "open",

@@ -136,7 +136,7 @@ Deno.test("ssh reads the config as it is meant, whatever is in the paths", async
   const paths = sshPaths(directory);
   await Deno.writeTextFile(
     paths.config,
-    sshConfig({ address: "10.0.0.1", user: "dev", id: "x" }, paths),
+    sshConfig({ route: { kind: "address", address: "10.0.0.1" }, user: "dev", id: "x" }, paths),
   );
   const { stdout } = await run(["ssh", "-G", "-F", paths.config, "nixbox"]);
   const value = (key: string) => new RegExp(`^${key} (.*)$`, "m").exec(stdout)?.[1];

@@ -106,7 +106,7 @@ Deno.test("a copy to the project's directory leaves .nixbox alone, shared or not
 });
 
 Deno.test("where nothing can be confined, what holds .nixbox is not copied as a whole", async () => {
-  const plain = { ...work, host: { ...host, userNamespaces: () => Promise.resolve(false) } };
+  const plain = { ...work, host: { ...host, confinement: () => Promise.resolve(undefined) } };
   await assert.rejects(hostTar(plain, share, "create", ["."]), /holds .*\.nixbox/);
 });
 

@@ -12,6 +12,7 @@ const config: Config = {
   name: "box",
   resources: { vcpus: 3, memoryMB: 1500, diskGB: 20 },
   hypervisor: "auto",
+  rosetta: false,
   mounts: [
     { source: "/home/ann/box", target: "~/workspace", readonly: false, overlay: false },
     { source: "/data", target: "/mnt/data", readonly: true, overlay: false },
@@ -75,7 +76,7 @@ const input: PlanInput = {
 Deno.test("the record names everything that will be made, before it is", () => {
   const { record } = makePlan(input);
   assert.deepEqual(record, {
-    version: 2,
+    version: 3,
     id: "0123456789ab",
     name: "box",
     project: "/home/ann/box",
@@ -121,6 +122,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
     ],
     nextShare: 2,
     network: {
+      kind: "tap",
       policy: {
         mode: "open",
         domains: [],

@@ -81,7 +81,13 @@ Deno.test("claims are written, read with their owner's life, and given back by t
 Deno.test("a record survives writing and reading; a changed one is refused by name", () => {
   const text = JSON.stringify(exampleRecord);
   assert.deepEqual(parseRecord(text, "r.json"), exampleRecord);
-  for (const bad of ["", "{", text.replace('"version":2', '"version":1'), '{"a":"$(id)"}']) {
+  for (const bad of ["", "{", text.replace('"version":3', '"version":1'), '{"a":"$(id)"}']) {
     assert.throws(() => parseRecord(bad, "r.json"), /r\.json is not a record of this version/);
   }
+});
+
+Deno.test("a record of a machine that an older nixbox started is read, so that it can be taken down", () => {
+  const old = JSON.stringify(exampleRecord)
+    .replace('"version":3', '"version":2').replace('"kind":"tap",', "");
+  assert.deepEqual(parseRecord(old, "r.json"), exampleRecord);
 });

@@ -15,7 +15,7 @@ export const examplePolicy: NetworkPolicy = {
 
 /** A machine's record as `up` writes it. */
 export const exampleRecord: VmRecord = {
-  version: 2,
+  version: 3,
   id: "0123456789ab",
   name: "box",
   project: "/home/ann/box",
@@ -62,6 +62,7 @@ export const exampleRecord: VmRecord = {
   ],
   nextShare: 2,
   network: {
+    kind: "tap",
     policy: examplePolicy,
     slot: 3,
     tap: "nbx3",

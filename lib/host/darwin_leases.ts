@@ -1,0 +1,66 @@
+/** Records of /var/db/dhcpd_leases, as macOS' bootpd writes them; illustrated in minikube and tart. */
+interface Lease {
+  readonly address: string;
+  /** The bytes of hw_address without the type before the comma. */
+  readonly hardware: string;
+  /** Seconds since 1970 when it ends. */
+  readonly ends: number;
+}
+
+/**
+ * The address that bootpd gave to a MAC: of the newest lease that has not ended, since stale records
+ * stay. From macOS 15 on, hw_address may hold the client's id in the place of the MAC (type ff), which
+ * nixbox' guests make of the MAC (`ClientIdentifier=mac`); another form is not recognised.
+ *
+ * @param text What the file holds. Lines and keys that are not known are passed over.
+ * @param mac Six octets in hexadecimal, with colons.
+ * @param now Seconds since 1970.
+ */
+export function addressInLeases(text: string, mac: string, now: number): string | undefined {
+  const wanted = octets(mac);
+  if (wanted === undefined) return undefined;
+  return readLeases(text)
+    .filter(({ hardware, ends }) => hardware === wanted && ends > now)
+    .toSorted((a, b) => b.ends - a.ends)[0]?.address;
+}
+
+function readLeases(text: string): Lease[] {
+  return text.split("}").flatMap((record): Lease[] => {
+    const value = (key: string) =>
+      new RegExp(`^\\s*${key}=(.*?)\\s*$`, "m").exec(record)?.[1] ?? "";
+    const address = value("ip_address");
+    const ends = /^0x[0-9a-f]+$/i.test(value("lease")) ? Number(value("lease")) : 0;
+    const hardware = [value("hw_address"), value("identifier")]
+      .map((text) => octets(text.replace(/^(1|ff),/, "")))
+      .find((found) => found !== undefined);
+    if (hardware === undefined || !isIpv4(address)) return [];
+    return [{ address, hardware, ends }];
+  });
+}
+
+/**
+ * The address of a MAC among the neighbours, as `arp -an` lists them:
+ * `? (192.168.64.3) at 2:0:0:0:0:1 on bridge100 ifscope [bridge]`, or `at (incomplete)`.
+ */
+export function addressInNeighbours(text: string, mac: string): string | undefined {
+  const wanted = octets(mac);
+  if (wanted === undefined) return undefined;
+  for (const line of text.split("\n")) {
+    const [, address, hardware] = /\(([\d.]+)\) at ([0-9a-f:]+) /i.exec(line) ?? [];
+    if (address === undefined || !isIpv4(address)) continue;
+    if (octets(hardware ?? "") === wanted) return address;
+  }
+  return undefined;
+}
+
+/** Six octets in one spelling: macOS leaves out leading zeros. `undefined` for anything else. */
+function octets(text: string): string | undefined {
+  const parts = text.split(":");
+  if (parts.length !== 6 || !parts.every((part) => /^[0-9a-f]{1,2}$/i.test(part))) return undefined;
+  return parts.map((part) => Number.parseInt(part, 16)).join(":");
+}
+
+function isIpv4(text: string): boolean {
+  const parts = text.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+}

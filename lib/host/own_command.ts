@@ -1,0 +1,20 @@
+import { NixboxError } from "./error.ts";
+import { exists } from "./files.ts";
+
+/**
+ * The command that runs this nixbox: for the one process of its own that it leaves running. A
+ * compiled program is that itself; else it is deno with main.ts of the source tree, or main.js of the
+ * bundle, even where a script of the user's runs nixbox as a library.
+ *
+ * @throws {NixboxError} if the installation is incomplete.
+ */
+export async function ownCommand(): Promise<readonly string[]> {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  const here = import.meta.dirname ?? ".";
+  for (const main of [`${here}/../../main.ts`, `${here}/main.js`]) {
+    if (!await exists(main)) continue;
+    const options = ["--quiet", "--no-prompt", "--cached-only", "--allow-all"];
+    return [Deno.execPath(), "run", ...options, await Deno.realPath(main)];
+  }
+  throw new NixboxError("this installation of nixbox lacks its main program", { where: here });
+}

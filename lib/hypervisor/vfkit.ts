@@ -1,0 +1,119 @@
+import * as z from "zod/mini";
+import { NixboxError } from "../host/error.ts";
+import { parseJson } from "../host/json.ts";
+import { waitFor } from "../host/wait.ts";
+import { connectSocket } from "./connect.ts";
+import { ConnectionLost, request } from "./http.ts";
+import type { GuestInfo, HypervisorDriver, RunningGuest } from "./types.ts";
+
+/** Drives vfkit by its REST service (vfkit, doc/usage.md and pkg/rest). */
+export const vfkitDriver: HypervisorDriver = {
+  async connect(socketPath, options) {
+    const deadline = performance.now() + options.timeoutMs;
+    (await connectSocket(socketPath, options)).close();
+    const guest = new VfkitGuest(socketPath);
+    // It answers before the machine runs, and ends by itself if that does not come in five seconds.
+    const state = await waitFor(async () => {
+      const { state } = await guest.state({ ...options, timeoutMs: 5000 });
+      return state === "starting" ? undefined : state;
+    }, { ...options, timeoutMs: Math.max(deadline - performance.now(), 100) });
+    if (state === "running") return guest;
+    throw new NixboxError(
+      state === undefined ? "vfkit did not start its machine" : `vfkit's machine is ${state}`,
+      { hint: "see `nixbox logs hypervisor`" },
+    );
+  },
+};
+
+/** Of Apple's VZVirtualMachineState, as vfkit spells them. */
+const states = {
+  VirtualMachineStateStarting: "starting",
+  VirtualMachineStateRunning: "running",
+  VirtualMachineStatePausing: "running",
+  VirtualMachineStatePaused: "paused",
+  VirtualMachineStateResuming: "paused",
+  VirtualMachineStateSaving: "paused",
+  VirtualMachineStateRestoring: "starting",
+  VirtualMachineStateStopping: "stopping",
+  VirtualMachineStateStopped: "stopped",
+  VirtualMachineStateError: "stopped",
+} as const satisfies Readonly<Record<string, GuestInfo["state"]>>;
+
+const stateSchema = z.object({
+  state: z.string(),
+  canStop: z.optional(z.boolean()),
+  canHardStop: z.optional(z.boolean()),
+});
+const inspectSchema = z.object({ vcpus: z.number(), memoryBytes: z.number() });
+
+interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+class VfkitGuest implements RunningGuest {
+  // Nothing is plugged into a machine of vfkit's while it runs: no hotPlug.
+
+  constructor(private readonly socketPath: string) {}
+
+  async state(options: CallOptions = { timeoutMs: 5000 }): Promise<{ state: GuestInfo["state"] }> {
+    const { state } = await this.#get("/vm/state", stateSchema, options);
+    const known = Object.entries(states).find(([name]) => name === state)?.[1];
+    if (known !== undefined) return { state: known };
+    throw new NixboxError(`vfkit's machine is in a state that nixbox does not know: ${state}`);
+  }
+
+  async info(): Promise<GuestInfo> {
+    const { state } = await this.state();
+    const { vcpus, memoryBytes } = await this.#get("/vm/inspect", inspectSchema);
+    // The service does not tell its version.
+    return { state, version: "vfkit", cpus: vcpus, memoryMB: memoryBytes / 1048576 };
+  }
+
+  async powerButton(): Promise<void> {
+    await this.#set("Stop");
+  }
+
+  /** The answer may be lost with the process (vfkit issue 277): that is what was asked for. */
+  async kill(): Promise<void> {
+    try {
+      await this.#set("HardStop");
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error;
+    }
+  }
+
+  close(): void {
+    // Every request has a connection of its own.
+  }
+
+  async #get<T extends z.ZodMiniType>(
+    path: string,
+    schema: T,
+    options: CallOptions = { timeoutMs: 5000 },
+  ): Promise<z.infer<T>> {
+    const { status, body } = await request(this.socketPath, { method: "GET", path, ...options });
+    if (status !== 200) throw refusal(`GET ${path}`, status, body);
+    const parsed = schema.safeParse(parseJson(body));
+    if (parsed.success) return parsed.data;
+    throw new NixboxError(`vfkit's answer to GET ${path} is not as documented`, {
+      log: [body.slice(0, 200)],
+      cause: parsed.error,
+    });
+  }
+
+  /** The code answers with 202, where the documentation says 200. */
+  async #set(state: "Stop" | "HardStop"): Promise<void> {
+    const call = { method: "POST", path: "/vm/state", body: { state }, timeoutMs: 5000 } as const;
+    const { status, body } = await request(this.socketPath, call);
+    if (status !== 200 && status !== 202) throw refusal(`POST /vm/state ${state}`, status, body);
+  }
+}
+
+const errorSchema = z.object({ error: z.string() });
+
+function refusal(call: string, status: number, body: string): NixboxError {
+  const parsed = errorSchema.safeParse(parseJson(body));
+  const reason = parsed.success ? parsed.data.error : body.slice(0, 200);
+  return new NixboxError(`vfkit refused ${call} (${status}): ${reason || "it gave no reason"}`);
+}

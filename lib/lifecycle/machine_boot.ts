@@ -1,0 +1,128 @@
+import type { Project } from "../config/types.ts";
+import { spawnDetached } from "../host/detached.ts";
+import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
+import type { Host, ProcessIdentity } from "../host/host.ts";
+import type { Emit } from "../host/progress.ts";
+import { projectKeys } from "../guest/keys.ts";
+import { makeProvisioningDisk } from "../guest/provisioning.ts";
+import { writeSshFiles } from "../guest/ssh.ts";
+import type { VmRecord } from "../state/record.ts";
+import type { SlotPlace } from "../state/slots.ts";
+import { statePaths, writeRecord } from "../state/store.ts";
+import { deathOf, startMaster } from "./boot.ts";
+import { connectGuest } from "./driver.ts";
+import { handOver } from "./hand_over.ts";
+import type { MachinePlan } from "./machine_plan.ts";
+import { type GuestScript, runScripts } from "./scripts.ts";
+import type { Step } from "./steps.ts";
+import { type UndoName, undoStep } from "./takedown.ts";
+
+/** What a boot is given. */
+export interface Boot<P extends MachinePlan> {
+  readonly host: Host;
+  readonly place: SlotPlace;
+  readonly project: Project;
+  readonly plan: P;
+  readonly scripts: readonly GuestScript[];
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+}
+
+/** The steps of `up` that all machines have, and the record that they keep up to date. */
+export abstract class MachineBoot<P extends MachinePlan> {
+  #record: VmRecord;
+  /** Aborts with the user's Ctrl-C, or when the hypervisor has died. */
+  #signal: AbortSignal;
+
+  constructor(protected readonly boot: Boot<P>) {
+    this.#record = boot.plan.record;
+    this.#signal = boot.signal;
+  }
+
+  abstract get steps(): readonly Step[];
+
+  get record(): VmRecord {
+    return this.#record;
+  }
+
+  protected get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  protected get logs(): string {
+    return statePaths(this.boot.host, this.#record.id).logs;
+  }
+
+  /** What the user has asked to run in the guest, and the word that all is done. */
+  async finish(): Promise<void> {
+    const { scripts, emit } = this.boot;
+    await runScripts(this.#record, scripts, emit, this.#signal);
+    this.#signal.throwIfAborted();
+    await this.save({ state: "running" });
+  }
+
+  /** The undo sees the record as it is then, with every process that was started. */
+  protected step(name: UndoName, run: () => Promise<void>): Step {
+    const { host, place } = this.boot;
+    const undo = () => undoStep(host, place, this.#record, name);
+    return { name: undo().name, run, undo: () => undo().undo() };
+  }
+
+  protected async save(change: Partial<VmRecord>): Promise<void> {
+    this.#record = { ...this.#record, ...change };
+    await writeRecord(this.boot.host, this.#record);
+  }
+
+  /** Takes over the record as something else has written it meanwhile. */
+  protected take(record: VmRecord): void {
+    this.#record = record;
+  }
+
+  protected async makeDirectories(): Promise<void> {
+    const { host, plan } = this.boot;
+    for (const directory of [host.paths.runtime, host.paths.secrets, ...plan.directories]) {
+      await ensurePrivateDirectory(directory, host.user.uid);
+    }
+    await writeTextAtomically(`${this.#record.runtimeDirectory}/microvm-run`, plan.script, 0o700);
+    await writeSshFiles(this.#record, projectKeys(this.boot.project.configDirectory));
+  }
+
+  protected async writeProvisioningDisk(): Promise<void> {
+    const { host, plan, project } = this.boot;
+    const keys = projectKeys(project.configDirectory);
+    await makeProvisioningDisk(host, this.#record.secretsDirectory, plan.provisioning, keys);
+  }
+
+  /** @param started Told of the process before it is waited for. */
+  protected async startVmm(started?: (vmm: ProcessIdentity) => Promise<void>): Promise<void> {
+    const { host, plan } = this.boot;
+    const { directory, logs } = statePaths(host, this.#record.id);
+    const logFile = `${logs}/hypervisor.log`;
+    await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
+    const { id } = this.#record;
+    const process = await spawnDetached(host, plan.vmm, { logFile, cwd: directory, owner: id });
+    await this.save({ vmm: process.identity });
+    await started?.(process.identity);
+    const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);
+    this.#signal = AbortSignal.any([this.#signal, death]);
+    const guest = await connectGuest(this.#record, { timeoutMs: 30_000, signal: this.#signal });
+    guest.close();
+  }
+
+  protected async logIn(): Promise<void> {
+    const { host, plan } = this.boot;
+    const logFile = `${this.logs}/ssh.log`;
+    const signal = this.#signal;
+    await startMaster(host, this.#record, plan.ssh, { timeoutMs: 30_000, signal, logFile });
+  }
+
+  /** The steps once the hypervisor runs; what they leave goes with it. */
+  protected handOverStep(): Step {
+    return {
+      name: "provision",
+      run: () => handOver(this.#record, this.#signal),
+      undo: async () => {},
+    };
+  }
+}

@@ -1,0 +1,68 @@
+import { readTextIfExists } from "../host/files.ts";
+import { parseJson } from "../host/json.ts";
+import { sleep } from "../host/wait.ts";
+import type { NetworkPolicy } from "../network/policy.ts";
+import { serveProxy } from "../network/proxy/server.ts";
+import { isPolicy } from "../state/record.ts";
+
+/** What the proxy's process is given. */
+export interface ProxyProcess {
+  /** Where it listens. */
+  readonly socket: string;
+  /** The policy, as JSON. */
+  readonly policyFile: string;
+  /** Where refusals are written. */
+  readonly log: string;
+  /** The control socket of the machine's hypervisor. */
+  readonly apiSocket: string;
+}
+
+/** How long a machine may take to start its hypervisor, and how often that is looked for then. */
+const patienceMs = 120_000;
+const lookEveryMs = 5000;
+
+/**
+ * Runs one machine's proxy until the machine is gone: its hypervisor's socket answers no more, or
+ * SIGTERM comes. SIGHUP ends the connections that there are: the policy has become narrower.
+ */
+export async function runProxy(process: ProxyProcess): Promise<void> {
+  const { socket, log, policyFile, apiSocket } = process;
+  const proxy = await serveProxy({ socket, log, policy: () => readPolicy(policyFile) });
+  const stopping = new AbortController();
+  Deno.addSignalListener("SIGHUP", () => proxy.drop());
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => stopping.abort());
+  }
+  await untilGone(apiSocket, stopping.signal);
+  await proxy.close();
+}
+
+async function untilGone(apiSocket: string, signal: AbortSignal): Promise<void> {
+  const start = performance.now();
+  let wasThere = false;
+  while (!signal.aborted) {
+    const isThere = await answers(apiSocket);
+    if (!isThere && (wasThere || performance.now() - start > patienceMs)) return;
+    wasThere ||= isThere;
+    await sleep(lookEveryMs, signal).catch(() => {});
+  }
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Written by nixbox itself, in a directory that is this user's alone. */
+async function readPolicy(file: string): Promise<NetworkPolicy | undefined> {
+  try {
+    const value = parseJson(await readTextIfExists(file) ?? "");
+    return isPolicy(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

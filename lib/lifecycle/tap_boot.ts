@@ -1,0 +1,85 @@
+import { NixboxError } from "../host/error.ts";
+import { passDocker } from "../network/docker.ts";
+import { createTap, enableForwarding, loadFirewall } from "../network/linux.ts";
+import { startServices } from "../network/services.ts";
+import { hasTap, type TapRecord } from "../state/record.ts";
+import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";
+import { waitForPort } from "./boot.ts";
+import { noteExposure } from "./exposure.ts";
+import { MachineBoot } from "./machine_boot.ts";
+import type { Plan } from "./plan.ts";
+import { startServer } from "./share_server.ts";
+import type { Step } from "./steps.ts";
+import { forwardingMemory } from "./takedown.ts";
+
+/** The steps that carry out a plan on Linux. */
+export class TapBoot extends MachineBoot<Plan> {
+  get steps(): readonly Step[] {
+    const { host, plan } = this.boot;
+    return [
+      this.step("record", () => this.save({})),
+      // Claimed before there was a plan; here for its undo.
+      this.step("slot", () => Promise.resolve()),
+      this.step("directories", () => this.makeDirectories()),
+      this.step("firewall", () => loadFirewall(host, plan.network.firewall)),
+      this.step("tap", () => createTap(host, plan.network.tap)),
+      this.step("forwarding", () => this.#startForwarding()),
+      this.step("services", () => startServices(host, plan.network)),
+      this.step("shares", () => this.#startShares()),
+      this.step("provisioning", () => this.writeProvisioningDisk()),
+      this.step("vmm", () => this.#startVmm()),
+      { name: "boot the guest", run: () => this.#waitForGuest(), undo: async () => {} },
+      this.step("ssh", () => this.logIn()),
+      this.handOverStep(),
+    ];
+  }
+
+  get #tapRecord(): TapRecord {
+    const { record } = this;
+    if (hasTap(record)) return record;
+    throw new TypeError("a machine without a tap has another boot");
+  }
+
+  async #startForwarding(): Promise<void> {
+    const { host, place, plan } = this.boot;
+    if (!plan.network.forwards) return;
+    const lock = await lockSlots(place, this.signal);
+    try {
+      await enableForwarding(host, forwardingMemory(place));
+    } finally {
+      lock.release();
+    }
+    await passDocker(host, plan.network.device);
+  }
+
+  async #startShares(): Promise<void> {
+    const { host, plan } = this.boot;
+    await noteExposure(host, this.record, this.record.shares);
+    const waiting: (() => Promise<void>)[] = [];
+    for (const { id, argv } of plan.virtiofsd) {
+      const share = this.record.shares.find((candidate) => candidate.id === id);
+      if (share === undefined) throw new NixboxError(`the plan has no share ${id}`);
+      const started = await startServer(host, this.record.id, share, argv, this.signal);
+      await this.save({
+        servers: [...this.record.servers, { id, process: started.process.identity }],
+      });
+      waiting.push(started.isReady);
+    }
+    await Promise.all(waiting.map((isReady) => isReady()));
+  }
+
+  async #startVmm(): Promise<void> {
+    const { host, place } = this.boot;
+    const { id, memoryMB, network } = this.#tapRecord;
+    await this.startVmm((vmm) =>
+      writeSlotOwner(place, network.slot, claimOf(host, id, vmm, memoryMB))
+    );
+  }
+
+  async #waitForGuest(): Promise<void> {
+    const { place, timeoutMs } = this.boot;
+    const { signal } = this;
+    const consoleLog = `${this.logs}/console.log`;
+    await waitForPort(place, this.#tapRecord, { timeoutMs, signal, consoleLog });
+  }
+}

@@ -1,0 +1,83 @@
+import type { Config, Project } from "../config/types.ts";
+import { exists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import type { Emit } from "../host/progress.ts";
+import { upstreamResolvers } from "../network/resolvers.ts";
+import { releaseSlot } from "../state/slots.ts";
+import { claimSlot } from "./claim.ts";
+import type { Engine } from "./engine.ts";
+import { warnOfHome } from "./home_share.ts";
+import { type FactsOptions, located, machineFacts } from "./machine_facts.ts";
+import { makePlan, type Plan, type PlanInput } from "./plan.ts";
+import {
+  chooseIsolation,
+  dnsmasqFeatures,
+  enoughOpenFiles,
+  openFilesWarning,
+  requireNetwork,
+} from "./requirements.ts";
+import { act } from "./steps.ts";
+import { TapBoot } from "./tap_boot.ts";
+
+/** Linux: a tap, a firewall, virtiofsd. */
+export const tapEngine: Engine = {
+  requireNetwork,
+
+  async plan(host, project, config, options, emit) {
+    // Claimed by nobody: the lowest.
+    return makePlan({ ...await planInput(host, project, config, options, emit), slot: 0 });
+  },
+
+  async boot(host, project, config, options, emit) {
+    const { place, signal } = options;
+    const input = await planInput(host, project, config, options, emit);
+    const { memoryMB } = config.resources;
+    const claim = { id: project.id, memoryMB, starter: input.starter };
+    const slot = await claimSlot(host, place, claim, signal);
+    let plan: Plan;
+    try {
+      plan = makePlan({ ...input, slot });
+    } catch (error) {
+      await releaseSlot(host, place, slot, project.id);
+      throw error;
+    }
+    for (const share of plan.record.shares) warnOfHome(host, share, emit);
+    const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
+    const { scripts } = options;
+    const boot = new TapBoot({ host, place, project, plan, scripts, timeoutMs, signal, emit });
+    await act([...boot.steps], emit, signal, () => boot.finish());
+    return boot.record;
+  },
+};
+
+/** Asks host and disk for all that the plan follows from, but the slot. */
+async function planInput(
+  host: Host,
+  project: Project,
+  config: Config,
+  options: FactsOptions,
+  emit: Emit,
+): Promise<Omit<PlanInput, "slot">> {
+  const { facts, obtained } = await machineFacts(host, project, config, options, emit);
+  const { isolation, warning } = await chooseIsolation(host);
+  if (warning !== undefined) emit({ kind: "warning", message: warning });
+  const { limit, raise: raiseOpenFiles } = await host.openFiles();
+  if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
+  if (config.rosetta) emit({ kind: "warning", message: "rosetta is for macOS: nothing here" });
+  return {
+    ...facts,
+    hostHasIpv6: await exists("/proc/sys/net/ipv6"),
+    sharedDirectory: options.place.directory,
+    resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
+    canFilterRecords: (await dnsmasqFeatures(host)).filterRecords,
+    runnerShares: await Promise.all(
+      obtained.directory.shares.map(async (share) => ({
+        ...share,
+        identity: (await located(share.source)).identity,
+      })),
+    ),
+    isolation,
+    tools: { ...facts.tools, virtiofsd: await host.which("virtiofsd") ?? "virtiofsd" },
+    raiseOpenFiles,
+  };
+}

@@ -1,0 +1,82 @@
+import { removeIfExists } from "../host/files.ts";
+import { waitForSsh } from "./vsock_wait.ts";
+import { noteExposure } from "./exposure.ts";
+import { MachineBoot } from "./machine_boot.ts";
+import { SshfsMounting } from "./mount_sshfs.ts";
+import { startProxy } from "./proxy_process.ts";
+import type { Step } from "./steps.ts";
+import { hasTarget, hasVsock, type VsockRecord } from "../state/record.ts";
+import type { VsockPlan } from "./vsock_plan.ts";
+
+/** The steps that carry out a plan where the guest is reached over vsock alone. */
+export class VsockBoot extends MachineBoot<VsockPlan> {
+  get steps(): readonly Step[] {
+    const { plan } = this.boot;
+    return [
+      this.step("record", () => this.save({})),
+      this.step("directories", () => this.makeDirectories()),
+      // Listens before there is a guest that could ask.
+      ...(plan.proxy === undefined ? [] : [this.step("services", () => this.#startProxy())]),
+      this.step("shares", () => this.#noteShares()),
+      this.step("provisioning", () => this.writeProvisioningDisk()),
+      this.step("vmm", () => this.#startVmm()),
+      { name: "boot the guest", run: () => this.#waitForGuest(), undo: async () => {} },
+      this.step("ssh", () => this.logIn()),
+      this.handOverStep(),
+      ...(plan.overSsh.length === 0 ? [] : [this.#shareOverSshStep()]),
+    ];
+  }
+
+  get #vsockRecord(): VsockRecord {
+    const { record } = this;
+    if (hasVsock(record)) return record;
+    throw new TypeError("a machine on a tap has another boot");
+  }
+
+  async #startProxy(): Promise<void> {
+    const { host, plan } = this.boot;
+    if (plan.proxy === undefined) return;
+    const process = await startProxy(host, this.#vsockRecord, plan.proxy, this.signal);
+    await this.save({ servers: [...this.record.servers, { id: "proxy", process }] });
+  }
+
+  async #noteShares(): Promise<void> {
+    const { host, plan } = this.boot;
+    await noteExposure(host, this.record, [...this.record.shares, ...plan.overSsh]);
+  }
+
+  /** vfkit does not take a socket's path that is there already. */
+  async #startVmm(): Promise<void> {
+    const { apiSocket, network } = this.#vsockRecord;
+    for (const path of [apiSocket, network.sshSocket]) await removeIfExists(path);
+    await this.startVmm();
+  }
+
+  async #waitForGuest(): Promise<void> {
+    const { timeoutMs } = this.boot;
+    const { signal } = this;
+    const consoleLog = `${this.logs}/console.log`;
+    await waitForSsh(this.#vsockRecord, { timeoutMs, signal, consoleLog });
+  }
+
+  /** Each with what it needs for its undo in the record, as `nixbox mount` does it. */
+  #shareOverSshStep(): Step {
+    const { host, plan } = this.boot;
+    return {
+      name: "share directories over SSH",
+      run: async () => {
+        for (const share of plan.overSsh.filter(hasTarget)) {
+          const mounting = new SshfsMounting(host, this.record, share, this.signal);
+          for (const step of await mounting.steps()) {
+            this.signal.throwIfAborted();
+            await step.run().finally(() => this.take(mounting.record));
+          }
+          await mounting.finish();
+          this.take(mounting.record);
+        }
+      },
+      // The servers are in the record, and end with the shares.
+      undo: async () => {},
+    };
+  }
+}
