@@ -38,9 +38,16 @@ export async function hostAndProjectIfAny(
   return { host, project: await findProjectIfAny(host, Deno.cwd()) };
 }
 
+let detect = async () => await (await import("../lib/host/detect.ts")).detectHost();
+
+/** Puts another host in the place of this one, before a command runs: for tests of another OS' path. */
+export function chooseHost(other: () => Promise<Host>): void {
+  detect = other;
+}
+
+/** This machine. */
 export async function hostOnly(): Promise<Host> {
-  const { detectHost } = await import("../lib/host/detect.ts");
-  return await detectHost();
+  return await detect();
 }
 
 /**

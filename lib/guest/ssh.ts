@@ -89,7 +89,7 @@ export function sshConfig(
 function routeLines(route: SshRoute): string {
   if (route.kind === "address") return `HostName ${route.address}`;
   const socket = quoteWord(route.socket).replaceAll("%", "%%");
-  return `HostName ${sshHost}\n  ProxyCommand exec nc -U ${socket}\n  ProxyUseFdpass no`;
+  return `HostName ${sshHost}\n  ProxyCommand nc -U ${socket}\n  ProxyUseFdpass no`;
 }
 
 /** ssh expands `%` in paths, and reads a quoted path with backslash escapes. */

@@ -16,7 +16,8 @@ export interface DarwinSystem {
   readonly readFile: (path: string) => Promise<string | undefined>;
 }
 
-const thisMac: DarwinSystem = {
+/** The machine that this runs on. */
+export const thisMac: DarwinSystem = {
   arch: Deno.build.arch,
   env: (name) => Deno.env.get(name),
   ask: (argv) => run(argv, { accept: "any", timeoutMs: 10_000 }),

@@ -8,7 +8,7 @@ import { type DebianTree, debianTreeVersion, installHere, makeDebianTree } from 
 const packages = [
   ...["bash", "bind9-dnsutils", "busybox-static", "ca-certificates", "curl", "git", "iproute2"],
   ...["iputils-ping", "kmod", "netcat-openbsd", "nftables", "openssh-server", "procps", "psmisc"],
-  ...["python3", "openssl", "iperf3", "rsync", "sshfs", "sudo", "util-linux"],
+  ...["python3", "openssl", "iperf3", "rsync", "socat", "sshfs", "sudo", "util-linux"],
 ];
 // tiny-initramfs stands in for the large initramfs-tools: the initrd is our own.
 const kernelPackages = ["linux-image-cloud-amd64", "tiny-initramfs"];

@@ -46,6 +46,27 @@ exec -a "microvm@nixbox" ${qemu} ${argv.map(escape).join(" ")} \${runtime_args:-
 `;
 }
 
+/** The script that microvm.nix makes for vfkit with a control socket (lib/runners/vfkit.nix). */
+function vfkitRunner(image: GuestParts, kernelParams: readonly string[]): string {
+  const cmdline = ["console=hvc0 reboot=t panic=-1 quiet lab.vsock", ...kernelParams].join(" ");
+  const loader = `linux,kernel=${image.kernel},initrd=${image.initrd},cmdline="${cmdline}"`;
+  const argv = [
+    ...["--cpus 4 --memory 4096 --log-level info", `--bootloader '\\''${loader}'\\''`],
+    ...["--device virtio-rng --device virtio-serial,stdio"],
+    ...[`--device '\\''virtio-blk,path=${image.disk},readonly'\\''`],
+    `--restful-uri "unix:///$SOCKET_ABS"`,
+  ];
+  return `#!/usr/bin/env bash
+set -eou pipefail
+
+runtime_args=
+exec -a "microvm@nixbox" bash -c 'SOCKET_ABS=nixbox.sock
+[[ "$SOCKET_ABS" != /* ]] && SOCKET_ABS="$PWD/$SOCKET_ABS"
+exec /src/tests/stand_in/macos/bin/vfkit ${argv.join(" ")}
+' \${runtime_args:-}
+`;
+}
+
 const guest = JSON.stringify({ user: "dev", home: "/home/dev" });
 const qemu = "/usr/bin/qemu-system-x86_64";
 
@@ -69,6 +90,9 @@ export function runnerFiles(plain: GuestParts, systemdDisk: string): RunnerFiles
     "runner-dies-at-once": good.replace(qemu, "/lab/bin/dies-at-once"),
     "runner-dies-soon": good.replace(qemu, "/lab/bin/dies-soon"),
   };
+  scripts["runner-vfkit"] = vfkitRunner(plain, []);
+  scripts["runner-vfkit-deaf"] = vfkitRunner(plain, ["lab.deaf"]);
+  scripts["runner-vfkit-nosshd"] = vfkitRunner(plain, ["lab.nosshd"]);
   for (const word of badGuests) scripts[`runner-${word}`] = qemuRunner(plain, [`lab.${word}`]);
   const files: Record<string, string> = {
     "bin/dies-at-once": dyingProgram(0),

@@ -12,7 +12,12 @@ mount -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm
 ln -s /proc/self/fd /dev/fd
 ip link set lo up
 
-if ! has nodhcp; then
+if has vsock; then
+  # The host's part of vsock comes over a serial port: see vsock.py.
+  modprobe -a vsock vsock_loopback
+  python3 /run/lab/vsock.py bridge &
+fi
+if ! has nodhcp && [ -e /sys/class/net/eth0 ]; then
   ip link set eth0 up
   busybox udhcpc -f -i eth0 -t 40 -T 1 -A 1 -s /usr/local/lib/lab/udhcpc >/dev/null 2>&1 &
 fi
@@ -37,6 +42,12 @@ echo "127.0.1.1 $(hostname)" >>/etc/hosts
 has panic && (sleep 3; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger) &
 if ! has nosshd; then
   /usr/sbin/sshd && echo "lab: sshd listens"
+  ! has vsock || python3 /run/lab/vsock.py sshd 2222 &
+fi
+# As nix/guest/proxy.nix has it; the host is CID 1 here (vsock.py), not 2.
+if [ -e /run/nixbox/proxy.env ]; then
+  . /run/nixbox/proxy.env
+  socat "TCP-LISTEN:$NIXBOX_PROXY_PORT,fork,reuseaddr" "VSOCK-CONNECT:1:$NIXBOX_PROXY_PORT" &
 fi
 while :; do
   wait
