@@ -5,7 +5,7 @@ import { describeShare } from "./share_text.ts";
 import { printable } from "./terminal.ts";
 
 interface Flags {
-  readonly via: "virtiofs" | "sshfs";
+  readonly via?: "virtiofs" | "sshfs";
 }
 
 export const command = buildCommand<Flags, [string], CommandLineContext>({
@@ -32,8 +32,8 @@ EXAMPLES
       via: {
         kind: "enum",
         values: ["virtiofs", "sshfs"],
-        brief: "as a device, or over the SSH connection",
-        default: "virtiofs",
+        brief: "as a device (the default on Linux), or over the SSH connection (on macOS)",
+        optional: true,
       },
     },
   },
@@ -44,7 +44,11 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const { mountShare } = await import("../lib/lifecycle/mount.ts");
-    const options = { directory: Deno.cwd(), via, signal: stopSignal(terminal) };
+    const options = {
+      directory: Deno.cwd(),
+      signal: stopSignal(terminal),
+      ...(via === undefined ? {} : { via }),
+    };
     const share = await follow(
       terminal,
       globals,

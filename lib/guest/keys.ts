@@ -1,4 +1,5 @@
-import { ensurePrivateDirectory, exists, removeIfExists } from "../host/files.ts";
+import { NixboxError } from "../host/error.ts";
+import { ensurePrivateDirectory, exists, lstatIfExists, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { run } from "../host/process.ts";
 
@@ -76,8 +77,23 @@ async function replacePair(from: KeyPair, to: KeyPair): Promise<void> {
   await Deno.rename(from.publicFile, to.publicFile);
 }
 
+/**
+ * Where a guest can write to `.nixbox` (macOS), a link in a key's place would bring it what the link
+ * leads to.
+ *
+ * @throws {NixboxError} if a half is there and no plain file.
+ */
 async function isComplete(pair: KeyPair): Promise<boolean> {
-  return await exists(pair.privateFile) && await exists(pair.publicFile);
+  const halves = await Promise.all([pair.privateFile, pair.publicFile].map(lstatIfExists));
+  for (const [index, half] of halves.entries()) {
+    if (half === undefined || half.isFile) continue;
+    const path = index === 0 ? pair.privateFile : pair.publicFile;
+    throw new NixboxError(`${path} is no plain file, and keys are nothing else`, {
+      where: path,
+      hint: `look at what it is, then remove it: the next \`nixbox up\` makes new keys`,
+    });
+  }
+  return halves.every((half) => half !== undefined);
 }
 
 /** Ed25519 without a passphrase: the directory's mode guards it, and `up` must not ask. */

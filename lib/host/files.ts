@@ -107,6 +107,16 @@ export async function ensurePrivateDirectory(path: string, uid: number): Promise
   if (((found.mode ?? 0) & 0o077) !== 0) await Deno.chmod(path, 0o700);
 }
 
+/** What a path itself is, a link not followed; `undefined` if there is nothing. */
+export async function lstatIfExists(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
 /** A file-system error in the user's words, with a disk that is full named as such. */
 export function fileError(what: string, error: unknown): NixboxError {
   const message = messageOf(error);

@@ -75,9 +75,16 @@ const linuxTools: readonly Tool[] = [
 const darwinTools: readonly Tool[] = [
   tool("ssh", "reaches the guest", "up", openssh),
   tool("ssh-keygen", "makes the project's keys", "up", openssh),
+  tool("bash", "runs microvm.nix's runner script", "up", everywhere("bash")),
+  tool("nc", "leads ssh to the guest's vsock", "up", everywhere("netcat")),
   tool("mke2fs", "makes the provisioning disk", "up", everywhere("e2fsprogs")),
   tool("nix", "reads the config and builds the machine", "build", everywhere("nix")),
-  tool("vfkit", "runs the guest", "kvm", everywhere("vfkit")),
+  tool(
+    "vfkit",
+    "runs the guest; it comes with the machine that Nix builds",
+    "kvm",
+    everywhere("vfkit"),
+  ),
 ];
 
 export function toolsFor(os: Host["os"]): readonly Tool[] {

@@ -18,25 +18,27 @@ export async function examine(host: Host): Promise<readonly Check[]> {
   const checks = (await Promise.all([
     ...toolsFor(host.os).filter((tool) => tool.neededFor !== "tcg" || !acceleration.usable)
       .map((tool) => checkTool(host, tool)),
-    ...(host.os === "linux" ? linuxChecks(host) : []),
+    ...(host.guestLink === "tap" ? linuxChecks(host) : [macosChecksOf(host)]),
     checkNix(host),
     checkMemory(host),
   ])).flat();
   return [
     {
       name: "acceleration",
-      state: acceleration.usable ? "ok" : "warning",
+      state: acceleration.usable ? "ok" : host.guestLink === "tap" ? "warning" : "missing",
       detail: acceleration.reason,
-      ...(acceleration.usable
-        ? {}
-        : { hint: "machines run emulated and slowly; use a host with working virtualization" }),
+      ...(acceleration.usable ? {} : {
+        hint: host.guestLink === "tap"
+          ? "machines run emulated and slowly; use a host with working virtualization"
+          : "no machine runs here: use a Mac that is no virtual machine itself",
+      }),
     },
     ...checks,
   ];
 }
 
-/** Machines go up without these, in some mode at least. */
-const optional: readonly Tool["neededFor"][] = ["build", "inspect"];
+/** Machines go up without these, in some mode at least, or bring them along. */
+const optional: readonly Tool["neededFor"][] = ["build", "inspect", "kvm"];
 
 async function checkTool(host: Host, tool: Tool): Promise<Check> {
   const path = await host.which(tool.program);
@@ -47,6 +49,10 @@ async function checkTool(host: Host, tool: Tool): Promise<Check> {
     detail: `not installed; it ${tool.purpose}`,
     hint: await installHint([tool.program]),
   };
+}
+
+async function macosChecksOf(host: Host): Promise<readonly Check[]> {
+  return await (await import("./doctor_macos.ts")).macosChecks(host);
 }
 
 function linuxChecks(host: Host): readonly Promise<Check>[] {

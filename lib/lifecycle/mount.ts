@@ -22,7 +22,7 @@ import { act } from "./steps.ts";
 export interface MountOptions {
   /** What a relative source counts from. */
   readonly directory: string;
-  /** As a device of the machine (the default), or over its SSH connection. */
+  /** As a device of the machine (the default on Linux), or over its SSH connection (on macOS). */
   readonly via?: "virtiofs" | "sshfs";
   /** Aborts, and undoes what was done. */
   readonly signal?: AbortSignal;
@@ -57,7 +57,10 @@ export async function mountShare(
     });
   }
   if (via === "sshfs" && spec.overlay) {
-    throw new NixboxError("an overlay needs virtiofs", { where: "--via", exitCode: 2 });
+    throw new NixboxError("an overlay needs virtiofs, and a host that adds devices", {
+      where: spec.source,
+      exitCode: 2,
+    });
   }
   const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
   try {

@@ -5,6 +5,14 @@ import { type Finished, run } from "../../../lib/host/process.ts";
 const program = (Deno.env.get("NIXBOX_UNDER_TEST") ??
   "deno run --quiet --no-prompt --cached-only --allow-all /src/main.ts").split(" ");
 
+/** nixbox as on a Mac, on stand-ins for macOS' programs and vfkit (tests/stand_in/macos). */
+export const onMac: readonly string[] = [
+  "env",
+  "PATH=/src/tests/stand_in/macos/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  ...["deno", "run", "--quiet", "--no-prompt", "--cached-only", "--allow-all"],
+  "/src/tests/stand_in/macos/main.ts",
+];
+
 /** The command line of a call, for tests that start it themselves. */
 export function nixboxArgv(...words: string[]): string[] {
   return [...program, ...words];
@@ -19,15 +27,21 @@ export interface CallOptions {
 
 /** A project directory of its own for one test, and nixbox called in it. */
 export class TestProject {
-  private constructor(readonly directory: string) {}
+  private constructor(readonly directory: string, private readonly program: readonly string[]) {}
 
   /** Makes a project; `config` is the inside of an attribute set, added to a small machine. */
-  static async make(config = "", name = "box"): Promise<TestProject> {
-    const parent = await Deno.makeTempDir({ prefix: "nixbox e2e ", dir: "/var/tmp" });
+  static async make(
+    config = "",
+    name = "box",
+    nixbox: readonly string[] = program,
+  ): Promise<TestProject> {
+    // vfkit takes no blank in a path; where nothing is against one, each test has one.
+    const prefix = nixbox === onMac ? "nixbox-e2e-" : "nixbox e2e ";
+    const parent = await Deno.makeTempDir({ prefix, dir: "/var/tmp" });
     await Deno.chmod(parent, 0o755);
     const directory = `${parent}/${name}`;
     await Deno.mkdir(`${directory}/.nixbox`, { recursive: true });
-    const project = new TestProject(directory);
+    const project = new TestProject(directory, nixbox);
     await project.configure(config);
     return project;
   }
@@ -43,7 +57,7 @@ export class TestProject {
 
   /** Runs nixbox in the project; any exit code is an answer. */
   async call(words: readonly string[], options: CallOptions = {}): Promise<Finished> {
-    return await run(nixboxArgv(...words), {
+    return await run([...this.program, ...words], {
       cwd: options.cwd ?? this.directory,
       accept: "any",
       timeoutMs: options.timeoutMs ?? 120_000,
@@ -58,7 +72,7 @@ export class TestProject {
     step: string,
     signal: Deno.Signal,
   ): Promise<{ code: number; stderr: string }> {
-    const [program = "", ...args] = nixboxArgv(...words);
+    const [program = "", ...args] = [...this.program, ...words];
     const child = new Deno.Command(program, {
       args,
       cwd: this.directory,

@@ -63,10 +63,15 @@ export function sharesOf(machine: Machine): readonly { directory: string; tag: s
     : [...machine.shares, { directory: "/usr/share/misc", tag: machine.rosettaTag }];
 }
 
-/** vfkit serves every directory for writing, as its own user. */
+/**
+ * vfkit serves every directory for writing, as its own user; whoever looks in the guest is shown as
+ * the owner (lima issue 1513), here the guest's user (1000, 100) and root.
+ */
 export function virtiofsdArgv(places: Places, directory: string, index: number): string[] {
   return [
     ...["/usr/libexec/virtiofsd", "--shared-dir", directory, "--sandbox=none"],
     ...["--socket-path", shareSocket(places, index), "--cache=auto"],
+    ...["--translate-uid", `map:1000:${Deno.uid() ?? 0}:1`],
+    ...["--translate-gid", `map:100:${Deno.gid() ?? 0}:1`],
   ];
 }

@@ -129,6 +129,17 @@ Deno.test("a rotation that is cut short leaves no pair of halves that do not fit
   await Deno.remove(directory, { recursive: true });
 });
 
+Deno.test("a link in a key's place is an error, and nothing of what it leads to is taken", async () => {
+  const host = await detectHost();
+  const directory = await Deno.makeTempDir();
+  await ensureKeys(host, directory, "box");
+  const { identity } = projectKeys(directory);
+  await Deno.remove(identity.privateFile);
+  await Deno.symlink("/etc/hostname", identity.privateFile);
+  await assert.rejects(ensureKeys(host, directory, "box"), /identity_ed25519 is no plain file/);
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("ssh reads the config as it is meant, whatever is in the paths", async () => {
   const parent = await Deno.makeTempDir();
   const directory = `${parent}/a "b" %h`;
