@@ -60,16 +60,26 @@ async function startUp(): Promise<void> {
   }
 }
 
+/** Runs the proxy's measures, which need no lab. */
+async function proxy(): Promise<number> {
+  const args = ["run", "--quiet", "--allow-all", "--cached-only", `${root}/tests/bench/proxy.ts`];
+  return (await new Deno.Command(deno, { args }).spawn().status).code;
+}
+
 /** Runs one of the measures that need the lab; gives its exit code. */
 async function inLab(name: string): Promise<number> {
   const deno = ["deno", "run", "--quiet", "--allow-all", "--cached-only"];
   return await enterLab([...deno, `/src/tests/bench/${name}.ts`]);
 }
 
-/** `deno task bench [start] [machine] [network] [share]`; all of them without a word. */
+/** `deno task bench [start] [proxy] [machine] [network] [share] [transport]`; without a word, all. */
 const wanted = Deno.args.filter((word) => word !== "--");
 const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name);
 if (isWanted("start")) await startUp();
 let code = 0;
-for (const name of ["machine", "network", "share"]) if (isWanted(name)) code ||= await inLab(name);
+const keep = (other: number) => code ||= other;
+if (isWanted("proxy")) keep(await proxy());
+for (const name of ["machine", "network", "share", "transport"]) {
+  if (isWanted(name)) keep(await inLab(name));
+}
 Deno.exit(code);

@@ -57,16 +57,27 @@ export async function serveClient(
 type Head = { readonly text: string } | "late" | "long" | "ended";
 
 async function readHead(client: BufferedConnection, longest: number): Promise<Head> {
+  // Each byte is looked at once: a client may send them one by one.
+  let looked = 0;
   while (true) {
-    const text = textOf(client.buffered.subarray(0, longest + 4));
-    const end = text.indexOf("\r\n\r\n");
-    if (end >= 0) {
-      client.take(end + 4);
-      return { text: text.slice(0, end) };
+    const end = endOfHead(client.buffered, looked);
+    if ((end ?? client.buffered.length) > longest) return "long";
+    if (end !== undefined) {
+      const text = textOf(client.take(end));
+      client.take(4);
+      return { text };
     }
-    if (client.buffered.length > longest) return "long";
+    looked = Math.max(0, client.buffered.length - 3);
     if (!await client.fill()) return "ended";
   }
+}
+
+/** Where CR, LF, CR, LF begins. */
+function endOfHead(bytes: Uint8Array, from: number): number | undefined {
+  for (let at = bytes.indexOf(13, from); at >= 0; at = bytes.indexOf(13, at + 1)) {
+    if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
+  }
+  return undefined;
 }
 
 /** The work's result, or "late". */
@@ -145,7 +156,9 @@ async function problemWithHello(
     if (hello.kind === "name") {
       return hello.name === host ? undefined : { problem: "sni", other: hello.name };
     }
-    if (!await client.fill()) return { problem: "?unreadable" };
+    while (client.buffered.length < hello.bytes) {
+      if (!await client.fill()) return { problem: "?unreadable" };
+    }
   }
 }
 

@@ -1,8 +1,8 @@
 /** What the first bytes of a TLS connection say of the name that it is for. */
 export type HelloName =
   | { readonly kind: "name"; readonly name: string }
-  /** The message is not whole yet. */
-  | { readonly kind: "more" }
+  /** The message is not whole yet: there must be so many bytes before it is worth another look. */
+  | { readonly kind: "more"; readonly bytes: number }
   | { readonly kind: "refused"; readonly problem: HelloProblem };
 
 /** As lib/network/refusals.ts explains them. */
@@ -16,6 +16,9 @@ const encryptedHelloExtension = 0xfe0d;
 
 /** A hello with post-quantum keys and a session ticket has some 2 KiB; nobody's has 32. */
 const longestHello = 32 * 1024;
+
+/** Clients that split it, to get past filters that read one packet, make a few. */
+const mostRecords = 64;
 
 /**
  * Reads the name from the first message of a TLS connection (RFC 8446, sections 4.1.2 and 5.1; RFC
@@ -36,16 +39,21 @@ function handshakeMessage(
   bytes: Uint8Array,
 ): { readonly kind: "message"; readonly bytes: Uint8Array } | HelloName {
   const parts: number[] = [];
-  for (let at = 0; at < bytes.length;) {
+  let at = 0;
+  for (let records = 0; at < bytes.length; records++) {
+    if (records === mostRecords) return refused("?unreadable");
     if (bytes[at] !== handshakeRecord || (bytes.length > at + 1 && bytes[at + 1] !== 3)) {
       return refused(at === 0 ? "no-tls" : "?unreadable");
     }
-    if (bytes.length < at + 5) return { kind: "more" };
+    if (bytes.length < at + 5) return { kind: "more", bytes: at + 5 };
     const length = number(bytes, at + 3, 2);
     if (length === 0 || length > 16384) return refused("?unreadable");
+    if (bytes.length > at + 5 && parts.length === 0 && bytes[at + 5] !== clientHello) {
+      return refused("?unreadable");
+    }
+    if (bytes.length < at + 5 + length) return { kind: "more", bytes: at + 5 + length };
     for (const byte of bytes.subarray(at + 5, at + 5 + length)) parts.push(byte);
     at += 5 + length;
-    if (parts.length > 0 && parts[0] !== clientHello) return refused("?unreadable");
     if (parts.length < 4) continue;
     const wanted = 4 + ((parts[1] ?? 0) << 16) + ((parts[2] ?? 0) << 8) + (parts[3] ?? 0);
     if (wanted > longestHello) return refused("?unreadable");
@@ -53,7 +61,7 @@ function handshakeMessage(
     if (parts.length > wanted) return refused("?unreadable");
     if (parts.length === wanted) return { kind: "message", bytes: Uint8Array.from(parts.slice(4)) };
   }
-  return { kind: "more" };
+  return { kind: "more", bytes: at + 5 };
 }
 
 function nameIn(reader: Reader): HelloName {

@@ -17,7 +17,7 @@ const usualLimits: ProxyLimits = {
   headBytes: 16 * 1024,
   headMs: 10_000,
   dialMs: 5000,
-  connections: 256,
+  connections: 1024,
   // As the inspector on Linux has it.
   idleMs: 12 * 60 * 60 * 1000,
 };

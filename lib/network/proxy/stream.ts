@@ -11,12 +11,18 @@ export class BufferedConnection {
     return this.#buffer;
   }
 
-  /** Reads more; `false` at the end. */
+  /** Reads what comes next into the caller's own space; `null` at the end. */
+  async read(space: Uint8Array): Promise<number | null> {
+    const count = await this.connection.read(space);
+    this.lastActive = performance.now();
+    return count;
+  }
+
+  /** Reads more to {@linkcode buffered}; `false` at the end. */
   async fill(): Promise<boolean> {
     const chunk = new Uint8Array(16 * 1024);
-    const count = await this.connection.read(chunk);
+    const count = await this.read(chunk);
     if (count === null) return false;
-    this.lastActive = performance.now();
     const longer = new Uint8Array(this.#buffer.length + count);
     longer.set(this.#buffer);
     longer.set(chunk.subarray(0, count), this.#buffer.length);
@@ -69,11 +75,17 @@ export function textOf(bytes: Uint8Array): string {
   return text;
 }
 
+/** What a tunnel reads at once: little while little comes, since most wait most of the time. */
+const [smallRead, largeRead] = [4 * 1024, 64 * 1024];
+
 /** Passes on all that comes, then the end. */
 export async function passOn(from: BufferedConnection, to: BufferedConnection): Promise<void> {
-  do {
-    if (from.buffered.length > 0) await to.write(from.take(from.buffered.length));
-  } while (await from.fill());
+  if (from.buffered.length > 0) await to.write(from.take(from.buffered.length));
+  let space = new Uint8Array(smallRead);
+  for (let count = await from.read(space); count !== null; count = await from.read(space)) {
+    await to.write(space.subarray(0, count));
+    if (count === space.length) space = new Uint8Array(largeRead);
+  }
   await to.endWriting();
 }
 

@@ -15,10 +15,15 @@ Deno.test("the name is in lower case, wherever it stands among the extensions", 
   assert.deepEqual(readHelloName(madeHello(extensions)), named);
 });
 
-Deno.test("a message that is cut anywhere wants more, and says nothing else", () => {
+Deno.test("a message that is cut anywhere wants more, and says from how many bytes on", () => {
   const hello = madeHello([...other, ...serverName("allowed.test")], 40);
   for (let length = 0; length < hello.length; length++) {
-    assert.deepEqual(readHelloName(hello.subarray(0, length)), { kind: "more" }, `${length}`);
+    const said = readHelloName(hello.subarray(0, length));
+    assert.equal(said.kind, "more");
+    if (said.kind !== "more") continue;
+    assert.ok(said.bytes > length && said.bytes <= hello.length, `${length}: ${said.bytes}`);
+    // Between here and there, nothing else would be said.
+    assert.deepEqual(readHelloName(hello.subarray(0, said.bytes - 1)), said);
   }
   assert.deepEqual(readHelloName(hello), named);
 });
@@ -28,9 +33,11 @@ Deno.test("what follows the message in records of its own is left alone", () => 
 });
 
 Deno.test("a message may come in many records", () => {
-  for (const size of [1, 3, 4, 5, 60]) {
+  for (const size of [2, 3, 4, 5, 60]) {
     assert.deepEqual(readHelloName(madeHello(serverName("allowed.test"), size)), named, `${size}`);
   }
+  const bytewise = readHelloName(madeHello(serverName("allowed.test"), 1));
+  assert.deepEqual(bytewise, { kind: "refused", problem: "?unreadable" });
 });
 
 const hello = madeHello(serverName("allowed.test"));
