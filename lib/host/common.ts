@@ -53,10 +53,20 @@ export function basePaths(
   };
 }
 
-/** By POSIX' df, in KiB: after the headings, free space is field 4 of the line. */
+/** By df(1) of POSIX. */
 export async function freeSpaceMB(path: string): Promise<number> {
   const { stdout } = await run(["df", "-Pk", path], { accept: "any" });
-  const kilobytes = Number(stdout.trim().split("\n").at(-1)?.trim().split(/\s+/)[3]);
-  if (Number.isFinite(kilobytes)) return Math.floor(kilobytes / 1024);
+  const kilobytes = freeKilobytes(stdout);
+  if (kilobytes !== undefined) return Math.floor(kilobytes / 1024);
   throw new NixboxError(`the free space at ${path} cannot be told`);
+}
+
+/**
+ * The free space that `df -Pk` tells, in KiB, of its last line: name, size, used, free, percentage,
+ * place. Names and places may have blanks (macOS has "map auto_home").
+ */
+export function freeKilobytes(text: string): number | undefined {
+  const line = text.trimEnd().split("\n").at(-1) ?? "";
+  const [, free] = /\s\d+\s+\d+\s+(-?\d+)\s+\d+%\s+\//.exec(line) ?? [];
+  return free === undefined ? undefined : Math.max(0, Number(free));
 }

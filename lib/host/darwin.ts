@@ -113,7 +113,9 @@ async function addressOf(system: DarwinSystem, mac: string): Promise<string | un
 function darwinProcesses(system: DarwinSystem): ProcessTable {
   return {
     async identify(pid) {
-      const argv = ["ps", "-o", "stat=,lstart=", "-p", `${pid}`];
+      // It writes times in the caller's language and zone: the same process must look the same to all.
+      const plain = ["/usr/bin/env", "LC_ALL=C", "TZ=UTC0"];
+      const argv = [...plain, "ps", "-o", "stat=,lstart=", "-p", `${pid}`];
       const { code, stdout } = await system.ask(argv);
       const [state, ...start] = stdout.trim().split(/\s+/);
       if (code !== 0 || state === undefined || state === "" || state.startsWith("Z")) {

@@ -9,8 +9,8 @@ interface Lease {
 
 /**
  * The address that bootpd gave to a MAC: of the newest lease that has not ended, since stale records
- * stay. From macOS 15 on, hw_address may hold the client's id in the place of the MAC (type ff), which
- * nixbox' guests make of the MAC (`ClientIdentifier=mac`); another form is not recognised.
+ * stay. From macOS 15 on, hw_address may hold the client's id in the place of the MAC: as nixbox'
+ * guests make it, the MAC again (`ClientIdentifier=mac`); in a guest with other modules, a DUID.
  *
  * @param text What the file holds. Lines and keys that are not known are passed over.
  * @param mac Six octets in hexadecimal, with colons.
@@ -30,12 +30,29 @@ function readLeases(text: string): Lease[] {
       new RegExp(`^\\s*${key}=(.*?)\\s*$`, "m").exec(record)?.[1] ?? "";
     const address = value("ip_address");
     const ends = /^0x[0-9a-f]+$/i.test(value("lease")) ? Number(value("lease")) : 0;
-    const hardware = [value("hw_address"), value("identifier")]
-      .map((text) => octets(text.replace(/^(1|ff),/, "")))
+    const hardware = [value("hw_address"), value("identifier")].map(hardwareOf)
       .find((found) => found !== undefined);
     if (hardware === undefined || !isIpv4(address)) return [];
     return [{ address, hardware, ends }];
   });
+}
+
+/**
+ * The MAC in a client's id: of type 1 (Ethernet), that itself; of type ff (RFC 4361), four octets of
+ * the interface's number and a DUID, which of types 1 and 3 ends with the MAC (RFC 8415, section 11).
+ */
+function hardwareOf(text: string): string | undefined {
+  const [, type, rest = ""] = /^(1|ff),(.*)$/i.exec(text) ?? [];
+  const parts = rest.split(":");
+  if (type === "1" || parts.length === 6) return octets(rest);
+  const duid = parts.slice(4);
+  const [kind, hardwareType] = [duid.slice(0, 2), duid.slice(2, 4)]
+    .map((pair) => pair.reduce((sum, part) => sum * 256 + Number.parseInt(part, 16), 0));
+  const isWithTime = kind === 1 && duid.length === 14;
+  const isPlain = kind === 3 && duid.length === 10;
+  return hardwareType === 1 && (isWithTime || isPlain)
+    ? octets(duid.slice(-6).join(":"))
+    : undefined;
 }
 
 /**

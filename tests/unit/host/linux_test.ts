@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { hardLimitOf, linuxPaths, parseStat } from "../../../lib/host/linux.ts";
+import {
+  detectLinux,
+  hardLimitOf,
+  linuxPaths,
+  parseStat,
+  systemName,
+} from "../../../lib/host/linux.ts";
 import { basePaths } from "../../../lib/host/common.ts";
 
 const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };
@@ -34,4 +40,32 @@ Deno.test("the limit of open files is the hard one", () => {
   assert.equal(hardLimitOf(`Limit  Soft  Hard  Units\n${line}`), 524_288);
   assert.equal(hardLimitOf("Max open files  1024  unlimited  files\n"), Infinity);
   assert.equal(hardLimitOf(""), 0);
+});
+
+const releases: readonly (readonly [what: string, text: string, name: string])[] = [
+  [
+    "Debian",
+    'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nNAME="Debian GNU/Linux"\n',
+    "Debian GNU/Linux 13 (trixie)",
+  ],
+  ["NixOS", 'NAME=NixOS\nPRETTY_NAME="NixOS 26.05 (Yarara)"\n', "NixOS 26.05 (Yarara)"],
+  ["without quotes", "PRETTY_NAME=Alpine\n", "Alpine"],
+  ["no such file", "", "Linux"],
+];
+
+for (const [what, text, name] of releases) {
+  Deno.test(`the system's name: ${what}`, () => assert.equal(systemName(text), name));
+}
+
+Deno.test("this machine is what its module says", async () => {
+  const host = detectLinux();
+  assert.deepEqual([host.os, host.guestLink], ["linux", "tap"]);
+  assert.equal(host.user.uid, Deno.uid());
+  const me = await host.processes.identify(Deno.pid);
+  assert.match(me?.startTime ?? "", /^[0-9a-f-]{36}\/\d+$/);
+  assert.ok((await host.processes.ownedBy(host.user.uid)).includes(Deno.pid));
+  assert.ok((await host.processes.commandLine(Deno.pid))?.includes("test"));
+  assert.ok(await host.processes.residentMB(Deno.pid) > 10);
+  assert.ok(await host.freeSpaceMB("/") >= 0);
+  assert.equal(await host.addressOf("02:00:00:00:00:01"), undefined);
 });
