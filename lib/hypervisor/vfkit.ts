@@ -12,18 +12,24 @@ export const vfkitDriver: HypervisorDriver = {
     const deadline = performance.now() + options.timeoutMs;
     (await connectSocket(socketPath, options)).close();
     const guest = new VfkitGuest(socketPath);
-    // It answers before the machine runs, and ends by itself if that does not come in five seconds.
-    const state = await waitFor(async () => {
+    // It answers before it starts the machine, which is "stopped" until then; if that does not come
+    // to run within five seconds, vfkit ends, which is the caller's signal.
+    const isRunning = await waitFor(async () => {
       const { state } = await guest.state({ ...options, timeoutMs: 5000 });
-      return state === "starting" ? undefined : state;
+      if (state === "failed") throw notStarted("vfkit could not run its machine");
+      return state === "starting" || state === "stopped" ? undefined : true;
     }, { ...options, timeoutMs: Math.max(deadline - performance.now(), 100) });
-    if (state === "running") return guest;
-    throw new NixboxError(
-      state === undefined ? "vfkit did not start its machine" : `vfkit's machine is ${state}`,
-      { hint: "see `nixbox logs hypervisor`" },
-    );
+    if (isRunning) return guest;
+    throw notStarted("vfkit did not start its machine");
   },
 };
+
+function notStarted(message: string): NixboxError {
+  return new NixboxError(message, { hint: "see `nixbox logs hypervisor`" });
+}
+
+/** What vfkit tells: a machine that came to an error is stopped, too. */
+type VfkitState = GuestInfo["state"] | "failed";
 
 /** Of Apple's VZVirtualMachineState, as vfkit spells them. */
 const states = {
@@ -36,8 +42,8 @@ const states = {
   VirtualMachineStateRestoring: "starting",
   VirtualMachineStateStopping: "stopping",
   VirtualMachineStateStopped: "stopped",
-  VirtualMachineStateError: "stopped",
-} as const satisfies Readonly<Record<string, GuestInfo["state"]>>;
+  VirtualMachineStateError: "failed",
+} as const satisfies Readonly<Record<string, VfkitState>>;
 
 const stateSchema = z.object({
   state: z.string(),
@@ -56,7 +62,7 @@ class VfkitGuest implements RunningGuest {
 
   constructor(private readonly socketPath: string) {}
 
-  async state(options: CallOptions = { timeoutMs: 5000 }): Promise<{ state: GuestInfo["state"] }> {
+  async state(options: CallOptions = { timeoutMs: 5000 }): Promise<{ state: VfkitState }> {
     const { state } = await this.#get("/vm/state", stateSchema, options);
     const known = Object.entries(states).find(([name]) => name === state)?.[1];
     if (known !== undefined) return { state: known };
@@ -67,7 +73,8 @@ class VfkitGuest implements RunningGuest {
     const { state } = await this.state();
     const { vcpus, memoryBytes } = await this.#get("/vm/inspect", inspectSchema);
     // The service does not tell its version.
-    return { state, version: "vfkit", cpus: vcpus, memoryMB: memoryBytes / 1048576 };
+    const known = state === "failed" ? "stopped" : state;
+    return { state: known, version: "vfkit", cpus: vcpus, memoryMB: memoryBytes / 1048576 };
   }
 
   async powerButton(): Promise<void> {

@@ -39,16 +39,17 @@ async function runMachine(machine: Machine, places: Places): Promise<number> {
       servers.push(spawn(virtiofsdArgv(places, directory, index)));
       await untilThere(shareSocket(places, index));
     }
+    const vm = new VirtualMachine(places);
+    if (rest !== undefined) serveRest(rest, machine, vm);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      Deno.addSignalListener(signal, () => void vm.requestStop());
+    }
     if (machine.consoleLog !== undefined) await Deno.writeTextFile(machine.consoleLog, "");
     noteLeases(machine);
     const qemu = spawn(qemuArgv(machine, places));
     await Promise.race([untilThere(places.qmp), qemu.status]);
     await Promise.race([untilThere(places.vsock), qemu.status]);
-    const vm = new VirtualMachine(places, qemu);
-    if (rest !== undefined) serveRest(rest, machine, vm);
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      Deno.addSignalListener(signal, () => void vm.requestStop());
-    }
+    vm.runIn(qemu);
     await leadVsock(machine, places, ports);
     const { code } = await qemu.status;
     return code === 0 || vm.isStopping ? 0 : 1;

@@ -3,14 +3,19 @@ import type { Places } from "./qemu.ts";
 /** One QEMU, as Apple's framework would show it. */
 export class VirtualMachine {
   isStopping = false;
+  #qemu: Deno.ChildProcess | undefined;
   #hasEnded = false;
 
-  constructor(private readonly places: Places, private readonly qemu: Deno.ChildProcess) {
+  constructor(private readonly places: Places) {}
+
+  /** From now on the machine runs. */
+  runIn(qemu: Deno.ChildProcess): void {
+    this.#qemu = qemu;
     void qemu.status.then(() => this.#hasEnded = true);
   }
 
   get state(): string {
-    if (this.#hasEnded) return "VirtualMachineStateStopped";
+    if (this.#qemu === undefined || this.#hasEnded) return "VirtualMachineStateStopped";
     return this.isStopping ? "VirtualMachineStateStopping" : "VirtualMachineStateRunning";
   }
 
@@ -29,7 +34,7 @@ export class VirtualMachine {
 
   kill(): void {
     this.isStopping = true;
-    if (!this.#hasEnded) this.qemu.kill("SIGKILL");
+    if (!this.#hasEnded) this.#qemu?.kill("SIGKILL");
   }
 
   /** QMP (QEMU, docs/interop/qmp-spec): greeting, capabilities, one command, its answer. */

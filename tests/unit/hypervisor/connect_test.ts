@@ -1,9 +1,14 @@
 import { match, strictEqual } from "node:assert/strict";
 import { cloudHypervisorDriver } from "../../../lib/hypervisor/cloud_hypervisor.ts";
 import { qemuDriver } from "../../../lib/hypervisor/qemu.ts";
+import { vfkitDriver } from "../../../lib/hypervisor/vfkit.ts";
 import { errorOf, TemporarySocket } from "./temporary_socket.ts";
 
-const drivers = { "cloud-hypervisor": cloudHypervisorDriver, qemu: qemuDriver };
+const drivers = {
+  "cloud-hypervisor": cloudHypervisorDriver,
+  qemu: qemuDriver,
+  vfkit: vfkitDriver,
+};
 
 for (const [name, driver] of Object.entries(drivers)) {
   Deno.test(`${name}: a control socket that never comes is told, within the bound`, async () => {
@@ -37,7 +42,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     const connecting = errorOf(
       driver.connect(socket.path, { timeoutMs: 600_000, signal: death.signal }),
     );
-    // cloud-hypervisor's driver knocks first, on a connection of its own.
+    // The drivers for HTTP knock first, on a connection of its own.
     using _first = await listener.accept();
     using _second = name === "qemu" ? undefined : await listener.accept();
     death.abort(new Error("the hypervisor ended (exit 7)"));
