@@ -1,76 +1,24 @@
 import assert from "node:assert/strict";
-import type { Config } from "../../../lib/config/types.ts";
 import { expandHome } from "../../../lib/host/paths.ts";
-import { privilegeOf } from "../../../lib/host/privilege.ts";
 import { makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
+import { exampleFacts } from "../support/facts.ts";
 
 const fixture = new URL("../runner/fixtures/qemu.sh", import.meta.url);
 const runner = readRunner(await Deno.readTextFile(fixture));
 
-const config: Config = {
-  name: "box",
-  resources: { vcpus: 3, memoryMB: 1500, diskGB: 20 },
-  hypervisor: "auto",
-  rosetta: false,
-  mounts: [
-    { source: "/home/ann/box", target: "~/workspace", readonly: false, overlay: false },
-    { source: "/data", target: "/mnt/data", readonly: true, overlay: false },
-  ],
-  network: {
-    mode: "open",
-    domains: [],
-    ports: [80],
-    dns: [],
-    inspect: true,
-    allowHost: [],
-    allowPrivate: [],
-  },
-  env: { TOKEN: "secret" },
-  scripts: [],
-  hooks: { "pre-up": ["a"], "post-up": [], "pre-down": ["b"], "post-down": ["c"] },
-  plugins: [],
-  nix: { packages: [], ldLibraries: [], modules: [] },
-  user: "ann",
-};
-
-const user = { name: "ann", uid: 1000, gid: 1001, home: "/home/ann" };
 const input: PlanInput = {
-  host: {
-    user,
-    paths: { state: "/s", cache: "/c", runtime: "/r", secrets: "/m" },
-    privilege: privilegeOf(user.uid),
-  },
+  ...exampleFacts,
+  runner,
   hostHasIpv6: true,
-  project: {
-    id: "0123456789ab",
-    directory: "/home/ann/box",
-    configDirectory: "/home/ann/box/.nixbox",
-    configFile: "/home/ann/box/.nixbox/config.nix",
-  },
-  config,
-  env: { TOKEN: "secret" },
-  state: { directory: "/s/p", record: "/s/r.json", lock: "/s/p/lock", logs: "/s/p/logs" },
   sharedDirectory: "/run/nixbox",
   slot: 7,
-  mac: "02:00:00:00:00:07",
   resolvers: ["192.0.2.1"],
   canFilterRecords: true,
-  runner,
-  build: "prebuilt",
-  guest: { user: "dev", home: "/home/dev" },
-  sources: [
-    { path: "/home/ann/box", identity: "1:2" },
-    { path: "/real/data", identity: "1:3" },
-  ],
-  privateDirectories: ["/home/ann/box/.nixbox", "/s"],
   runnerShares: [],
   isolation: "user-namespace",
-  acceleration: "emulation",
-  tools: { virtiofsd: "/usr/libexec/virtiofsd", bash: "/bin/bash" },
+  tools: { ...exampleFacts.tools, virtiofsd: "/usr/libexec/virtiofsd" },
   raiseOpenFiles: [],
-  starter: { pid: 5, startTime: "b/5" },
-  now: 1_700_000_000_500,
 };
 
 Deno.test("the record names everything that will be made, before it is", () => {
