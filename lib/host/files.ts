@@ -1,5 +1,5 @@
 import { messageOf, NixboxError } from "./error.ts";
-import { parentOf } from "./paths.ts";
+import { nameOf, parentOf } from "./paths.ts";
 
 /** Whether anything is at the path, a dangling symlink included. */
 export async function exists(path: string): Promise<boolean> {
@@ -69,6 +69,16 @@ export async function writeTextAtomically(path: string, text: string, mode = 0o6
   } catch (error) {
     await removeIfExists(temporary);
     throw fileError(`${path} could not be written`, error);
+  }
+}
+
+/** Removes what a {@linkcode writeTextAtomically} that was killed has left beside its file. */
+export async function removeUnfinished(path: string): Promise<void> {
+  const begin = `${nameOf(path)}.`;
+  for await (const { name } of Deno.readDir(parentOf(path))) {
+    const isUnfinished = name.startsWith(begin) &&
+      /^[0-9a-f]{8}\.new$/.test(name.slice(begin.length));
+    if (isUnfinished) await removeIfExists(`${parentOf(path)}/${name}`);
   }
 }
 

@@ -1,6 +1,6 @@
-import { spawnDetached } from "../host/detached.ts";
+import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { removeIfExists, writeTextAtomically } from "../host/files.ts";
-import type { Host, ProcessIdentity } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { NetworkPolicy } from "../network/policy.ts";
 import type { VmRecord } from "../state/record.ts";
 import { statePaths } from "../state/store.ts";
@@ -8,15 +8,15 @@ import { deathOf, waitForSocket } from "./boot.ts";
 import type { ProxyPlan } from "./vsock_plan.ts";
 
 /**
- * Starts a machine's proxy and waits until it listens. It goes on without this program and its
- * terminal, and ends with the machine.
+ * Starts a machine's proxy; it listens once `isReady` resolves. It goes on without this program and
+ * its terminal, and ends with the machine.
  */
 export async function startProxy(
   host: Host,
   record: Pick<VmRecord, "id" | "network">,
   plan: ProxyPlan,
   signal: AbortSignal,
-): Promise<ProcessIdentity> {
+): Promise<{ process: DetachedProcess; isReady: () => Promise<void> }> {
   await writePolicy(plan.policyFile, record.network.policy);
   await removeIfExists(plan.socket);
   const { logs, directory } = statePaths(host, record.id);
@@ -27,8 +27,10 @@ export async function startProxy(
     owner: record.id,
   });
   const death = deathOf("the proxy", process, [logFile]);
-  await waitForSocket(plan.socket, AbortSignal.any([signal, death]));
-  return process.identity;
+  return {
+    process,
+    isReady: () => waitForSocket(plan.socket, AbortSignal.any([signal, death])),
+  };
 }
 
 /** What the proxy holds the guest to from the next connection on. */

@@ -135,11 +135,13 @@ function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
 }
 
+/** Those of the record, and one that was started and has not come into it. */
 async function endServers(host: Host, record: VmRecord): Promise<void> {
   await Promise.all(record.servers.map(({ id, process }) => {
     const share = record.shares.find((candidate) => candidate.id === id);
     return endProcess(host, process, { graceMs: 1000, group: share?.via === "sshfs" });
   }));
+  await sweep(host, record.id);
 }
 
 async function endVmm(host: Host, record: VmRecord): Promise<void> {

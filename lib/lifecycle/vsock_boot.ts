@@ -36,8 +36,10 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
   async #startProxy(): Promise<void> {
     const { host, plan } = this.boot;
     if (plan.proxy === undefined) return;
-    const process = await startProxy(host, this.#vsockRecord, plan.proxy, this.signal);
-    await this.save({ servers: [...this.record.servers, { id: "proxy", process }] });
+    const record = this.#vsockRecord;
+    const { process, isReady } = await startProxy(host, record, plan.proxy, this.signal);
+    await this.save({ servers: [...record.servers, { id: "proxy", process: process.identity }] });
+    await isReady();
   }
 
   async #noteShares(): Promise<void> {

@@ -1,6 +1,11 @@
 import type { Host } from "../host/host.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
-import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
+import {
+  readTextIfExists,
+  removeIfExists,
+  removeUnfinished,
+  writeTextAtomically,
+} from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
 import { parseJson } from "../host/json.ts";
 import type { Emit } from "../host/progress.ts";
@@ -119,7 +124,11 @@ export async function lockProject(
   const paths = await prepareState(host, id);
   const note = { kind: "note", message: "another nixbox is at work here: waiting for it" } as const;
   const held = await takeLock(paths.lock, { ...options, onWait: () => options.emit?.(note) });
-  if (held !== undefined) return held;
+  if (held !== undefined) {
+    // Records are written by whoever holds the lock, so nobody is at it now.
+    await removeUnfinished(paths.record);
+    return held;
+  }
   throw new NixboxError("another nixbox command is at work on this project", {
     hint: "wait for it to end (`nixbox status` shows what it does) and try again",
   });

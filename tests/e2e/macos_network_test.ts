@@ -1,12 +1,14 @@
 /** The networks of macOS, on Linux: nixbox' own half is real, vfkit is a stand-in. */
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
+import { makeRepository, startSshd } from "./support/internet.ts";
 import { onMac, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 const filtered = `
   network.mode = "filtered";
   network.domains = [ "allowed.test" ];
+  network.ports = [ 80 443 22 ];
   env.MESSAGE = "it's here";
 `;
 
@@ -57,6 +59,12 @@ const ways: readonly (readonly [what: string, does: Readonly<Record<string, unkn
   ],
   ["a name with a NUL", ask(connect("allowed.test\0.evil.test:443"))],
   ["a path alone", ask(get("/", "Host: evil.test"))],
+  ...["metadata", "gateway", "machine", "private", "lan", "loopback", "host"].map((place) =>
+    [
+      `an allowed name that leads to a place of ours: ${place}`,
+      ask(connect(`to-${place}.allowed.test:443`)),
+    ] as const
+  ),
 ];
 
 Deno.test("macOS, filtered: what the config allows is reached by the proxy, and nothing else is", async (t) => {
@@ -85,6 +93,22 @@ Deno.test("macOS, filtered: what the config allows is reached by the proxy, and 
       assert.equal(code, 0, `${address}: ${stderr}`);
       assert.match(stdout, /"name":"(www\.)?allowed\.test"/);
     }
+  });
+  await t.step("git goes by the proxy, over HTTPS and over SSH", async () => {
+    await makeRepository();
+    await startSshd();
+    const clone = "git -c http.sslVerify=false clone -q https://allowed.test/repo.git /tmp/clone";
+    assert.equal((await inGuest(`${clone} && cat /tmp/clone/file`)).stdout, "content\n");
+    // As nix/guest/proxy.nix has it for every SSH client.
+    const via = "-o 'ProxyCommand=socat - PROXY:127.0.0.1:%h:%p,proxyport=3128'";
+    const { stderr } = await inGuest(`ssh -o BatchMode=yes ${via} git@allowed.test`);
+    assert.match(stderr, /Host key verification failed/);
+  });
+  await t.step("large downloads and uploads are whole", async () => {
+    const down = "curl -skS https://allowed.test/bytes/20000000 | wc -c";
+    const up = "head -c 20000000 /dev/zero | curl -sS -T - http://allowed.test/count";
+    assert.equal((await inGuest(down)).stdout, "20000000\n");
+    assert.equal((await inGuest(up)).stdout, "20000000\n");
   });
   await t.step("root in the guest finds no other way", async () => {
     const outcomes = await attack(project, ways.map(([, does]) => does));

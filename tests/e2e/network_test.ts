@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
-import { changeAnswer } from "./support/internet.ts";
+import { changeAnswer, makeRepository, startSshd } from "./support/internet.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
@@ -162,23 +161,6 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
   await assertNothingLeft();
   assert.equal((await status("log")).code, 3);
 });
-
-async function makeRepository(): Promise<void> {
-  const script =
-    `set -e; mkdir -p /lab/internet/www; cd /lab/internet/www; git init -q --bare repo.git
-    git clone -q repo.git /tmp/made 2>/dev/null; cd /tmp/made; echo content >file; git add file
-    git -c user.name=a -c user.email=a@b commit -qm first; git push -q origin HEAD:master
-    cd /lab/internet/www/repo.git; git symbolic-ref HEAD refs/heads/master; git update-server-info`;
-  await run(["sh", "-c", script]);
-}
-
-async function startSshd(): Promise<void> {
-  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/tmp/internet-host-key"]);
-  await run([
-    ...["ip", "netns", "exec", "internet", "/usr/sbin/sshd", "-h", "/tmp/internet-host-key"],
-    ...["-o", "ListenAddress=80.0.113.10"],
-  ]);
-}
 
 Deno.test("open: network log, status and allow say what there is to say", async () => {
   await using project = await TestProject.make('network.mode = "open";');

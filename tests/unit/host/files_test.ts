@@ -7,6 +7,7 @@ import {
   fileError,
   readTail,
   removeIfExists,
+  removeUnfinished,
   writeTextAtomically,
 } from "../../../lib/host/files.ts";
 import { ownerVariable, spawnDetached } from "../../../lib/host/detached.ts";
@@ -188,3 +189,18 @@ Deno.test("how to install follows from the distribution", () => {
 async function modeOf(path: string): Promise<number> {
   return ((await Deno.stat(path)).mode ?? 0) & 0o777;
 }
+
+Deno.test("what an interrupted writing left is removed; the file and its neighbours stay", async () => {
+  const directory = await Deno.makeTempDir();
+  const names = [
+    "a.json",
+    "a.json.0123abcd.new",
+    "a.json.x.new",
+    "b.json.0123abcd.new",
+    "a.json.new",
+  ];
+  for (const name of names) await Deno.writeTextFile(`${directory}/${name}`, name);
+  await removeUnfinished(`${directory}/a.json`);
+  const left = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
+  assert.deepEqual(left, names.filter((name) => name !== "a.json.0123abcd.new").sort());
+});
