@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ownCommand } from "../../../lib/host/own_command.ts";
 import { run } from "../../../lib/host/process.ts";
 import { makeBundle } from "../../../lib/packaging/bundle.ts";
 
@@ -27,5 +28,17 @@ Deno.test("the bundle runs from any place, by a symlink too, and finds its Nix f
   const settings = `--config=${directory}/moved here/share/nixbox/deno.json`;
   const argv = [Deno.execPath(), "run", "--quiet", "--no-lock", "--allow-all", settings, module];
   assert.equal((await run(argv)).stdout, "function\n");
+  // What the process is started with that stays beside a machine.
+  await Deno.writeTextFile(`${directory}/main.ts`, 'throw new Error("not mine");');
+  const own = await ownCommand(`${directory}/moved here/lib`);
+  assert.match((await run([...own, "--version"], { cwd: "/" })).stdout, /^nixbox /);
   await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("the source tree starts itself by its main.ts; half an installation is told", async () => {
+  const own = await ownCommand();
+  assert.equal(own.at(-1), `${root}/main.ts`);
+  assert.match((await run([...own, "--version"], { cwd: "/" })).stdout, /^nixbox /);
+  const nowhere = await Deno.makeTempDir();
+  await assert.rejects(ownCommand(nowhere), /lacks its main program/);
 });
