@@ -109,6 +109,14 @@ Deno.test("macOS: a machine's shares, commands and end", async (t) => {
     assert.ok(!stdout.includes("s3cret-on-mac"));
     assert.equal((await inGuest('echo "$TOKEN"')).stdout, "s3cret-on-mac\n");
   });
+  await t.step(
+    "a clock that stood while the Mac slept goes right with the next command",
+    async () => {
+      await inGuest("sudo date -s @$(($(date +%s) - 7200))");
+      const seconds = Number((await inGuest("date +%s")).stdout);
+      assert.ok(Math.abs(seconds - Date.now() / 1000) < 600, `${seconds}`);
+    },
+  );
   await t.step("the provisioning disk is gone from the host", async () => {
     const { stdout } = await run(["find", "/tmp/nixbox-0", "-name", "provisioning*"]);
     assert.equal(stdout, "");

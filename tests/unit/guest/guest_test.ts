@@ -40,6 +40,28 @@ Deno.test("a directory that is not there is an error, and nothing runs", async (
   assert.equal(stdout, "");
 });
 
+Deno.test("a guest whose clock fell behind is told the time, and one that is ahead is let be", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}:${Deno.env.get("PATH")}`;
+  const setWith = async (guestSeconds: number): Promise<string> => {
+    const programs = {
+      date: `echo ${guestSeconds}`,
+      sudo: `echo "$*" >>${directory}/said; exit 1`,
+    };
+    await Deno.writeTextFile(`${directory}/said`, "");
+    for (const [name, line] of Object.entries(programs)) {
+      await Deno.writeTextFile(`${directory}/${name}`, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+    }
+    const line = remoteCommand(["cat; echo ran"], "/", 1_800_000_000_900);
+    const options = { env: { PATH: path }, stdin: "input " };
+    assert.equal((await run(["sh", "-c", line], options)).stdout, "input ran\n");
+    return await Deno.readTextFile(`${directory}/said`);
+  };
+  assert.equal(await setWith(1_799_996_400), "-n date -s @1800000000\n");
+  assert.equal(await setWith(1_799_999_971), "");
+  assert.equal(await setWith(1_800_009_999), "");
+});
+
 Deno.test("a quoted word is one word", () => {
   assert.equal(quoteWord("it's"), "'it'\\''s'");
 });
