@@ -260,6 +260,18 @@ const cases: readonly Case[] = [
     changes: { vsockPorts: [{ port: 22, socket: "/tmp/x/ssh.sock", direction: "connect" }] },
     holds: ["virtio-vsock,port=22,socketURL=/tmp/x/ssh.sock,connect"],
   },
+  {
+    claim: "Rosetta",
+    of: "vfkit_socket",
+    changes: { rosetta: true },
+    holds: ["rosetta,mountTag=rosetta"],
+  },
+  {
+    claim: "no card at all",
+    of: "vfkit_socket",
+    changes: { networks: [] },
+    lacks: [/virtio-net/],
+  },
 ];
 
 for (const { claim, of, changes, flags = {}, holds = [], lacks = [] } of cases) {
@@ -298,6 +310,27 @@ for (const name of allFixtures) {
     throws(() => patchRunner(fixture(name), { removeShares: ["other"] }), /no share "other"/);
   });
 }
+
+Deno.test("Rosetta in the spelling that vfkit refuses is replaced", () => {
+  const text = fixtureText("vfkit").replace(
+    "--device virtio-rng",
+    "--device virtio-rng --device rosetta,mountTag=rosetta,install,ignoreIfMissing",
+  );
+  const argv = argvOf(patchRunner(readRunner(text), { rosetta: true }));
+  deepStrictEqual(argv.filter((word) => word.startsWith("rosetta")), ["rosetta,mountTag=rosetta"]);
+});
+
+Deno.test("a machine with its store on a disk has no share of the host's", () => {
+  const text = fixtureText("vfkit_socket").replace(/ --device '\\''virtio-fs[^']*'\\''/, "");
+  const before = readRunner(text);
+  deepStrictEqual(before.shares, []);
+  const { shares, disks } = patchRunner(before, {
+    addShares: [{ tag: "t", source: "/a" }],
+    addDisks: [{ path: "/d", readonly: true, serial: "nixbox" }],
+  });
+  deepStrictEqual(shares, [{ tag: "t", source: "/a" }]);
+  deepStrictEqual(disks.length, before.disks.length + 1);
+});
 
 Deno.test("a value with brackets is not rewritten when its neighbour changes", () => {
   const text = fixtureText("cloud-hypervisor").replace("num_queues=256,path", "$&")
