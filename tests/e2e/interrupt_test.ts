@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { TestProject } from "./support/machine.ts";
-import { assertNothingLeft } from "./support/traces.ts";
+import { clearByDoctor, interruptAfterEach, killAfterEach } from "./support/stopped.ts";
 
 /** The steps of `up` in order, as it prints them when they are done. */
 const steps = [
@@ -25,26 +25,12 @@ const up = ["up", "--runner", "/lab/runner"];
 
 Deno.test("Ctrl-C after any step of up undoes everything that was done", async (t) => {
   await using project = await TestProject.make(config);
-  for (const step of steps) {
-    await t.step(step, async () => {
-      const { code, stderr } = await project.callUntil(up, step, "SIGINT");
-      assert.equal(code, 130, stderr);
-      assert.match(stderr, /interrupted/);
-      await assertNothingLeft();
-    });
-  }
+  await interruptAfterEach(t, project, up, steps);
 });
 
 Deno.test("what kill -9 after any step of up leaves, down clears", async (t) => {
   await using project = await TestProject.make(config);
-  for (const step of steps.slice(1)) {
-    await t.step(step, async () => {
-      await project.callUntil(up, step, "SIGKILL");
-      const { code, stderr } = await project.down();
-      assert.equal(code, 0, stderr);
-      await assertNothingLeft();
-    });
-  }
+  await killAfterEach(t, project, up, steps.slice(1));
 });
 
 Deno.test("what kill -9 during up leaves, the next up clears and boots", async () => {
@@ -56,11 +42,5 @@ Deno.test("what kill -9 during up leaves, the next up clears and boots", async (
 
 Deno.test("doctor finds what kill -9 left, and clears it with --fix", async () => {
   await using project = await TestProject.make(config);
-  await project.callUntil(up, "share directories", "SIGKILL");
-  const found = await project.call(["doctor"]);
-  assert.equal(found.code, 1);
-  assert.match(found.stdout, /leftover: the machine box is left behind/);
-  const fixed = await project.call(["doctor", "--fix"]);
-  assert.match(fixed.stdout, /cleared: the machine box/);
-  await assertNothingLeft();
+  await clearByDoctor(project, up, "share directories");
 });

@@ -1,7 +1,7 @@
 /** What becomes of a machine on macOS' stand-ins when `up` is stopped in the middle. */
 import assert from "node:assert/strict";
 import { onMac, TestProject } from "./support/machine.ts";
-import { assertNothingLeft } from "./support/traces.ts";
+import { clearByDoctor, interruptAfterEach, killAfterEach } from "./support/stopped.ts";
 
 /** The steps of `up` in order, as it prints them when they are done. */
 const steps = [
@@ -27,26 +27,12 @@ const up = ["up", "--runner", "/lab/runner-vfkit"];
 Deno.test("macOS: Ctrl-C after any step of up undoes everything that was done", async (t) => {
   await using project = await TestProject.make(config, "box", onMac);
   // After the last one it is up.
-  for (const step of steps.slice(0, -1)) {
-    await t.step(step, async () => {
-      const { code, stderr } = await project.callUntil(up, step, "SIGINT");
-      assert.equal(code, 130, stderr);
-      assert.match(stderr, /interrupted/);
-      await assertNothingLeft();
-    });
-  }
+  await interruptAfterEach(t, project, up, steps.slice(0, -1));
 });
 
 Deno.test("macOS: what kill -9 after any step of up leaves, down clears", async (t) => {
   await using project = await TestProject.make(config, "box", onMac);
-  for (const step of steps.slice(1)) {
-    await t.step(step, async () => {
-      await project.callUntil(up, step, "SIGKILL");
-      const { code, stderr } = await project.down();
-      assert.equal(code, 0, stderr);
-      await assertNothingLeft();
-    });
-  }
+  await killAfterEach(t, project, up, steps.slice(1));
 });
 
 Deno.test("macOS: what kill -9 during up leaves, the next up clears and boots", async () => {
@@ -62,10 +48,5 @@ Deno.test("macOS: what kill -9 during up leaves, the next up clears and boots", 
 
 Deno.test("macOS: doctor finds what kill -9 left, and clears it with --fix", async () => {
   await using project = await TestProject.make(config, "box", onMac);
-  await project.callUntil(up, "share directories", "SIGKILL");
-  const found = await project.call(["doctor"]);
-  assert.match(found.stdout, /leftover: the machine box is left behind/);
-  const fixed = await project.call(["doctor", "--fix"]);
-  assert.match(fixed.stdout, /cleared: the machine box/);
-  await assertNothingLeft();
+  await clearByDoctor(project, up, "share directories");
 });
