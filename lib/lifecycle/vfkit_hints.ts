@@ -20,6 +20,12 @@ const causes: readonly { readonly says: RegExp; readonly hint: string }[] = [
     hint: "install it once: `softwareupdate --install-rosetta`, or take rosetta = true out",
   },
   {
+    says: /unknown (flag|shorthand flag|option|device type)/i,
+    hint:
+      "this vfkit is older than what nixbox starts it with (0.6): `nixbox update` builds a newer " +
+      "one, or `brew upgrade vfkit` for a runner of your own",
+  },
+  {
     says: /bind: address already in use/i,
     hint: "an earlier run left a socket: `nixbox down`, then `nixbox up`",
   },

@@ -184,6 +184,18 @@ Deno.test("macOS: what a guest wrote into .nixbox is not run before it was looke
   await assertNothingLeft();
 });
 
+Deno.test("macOS: a project in a directory that vfkit cannot name works over SSH, .nixbox hidden", async () => {
+  await using project = await TestProject.make('name = "box";', "a, b", onMac);
+  const up = await project.up("runner-vfkit");
+  assert.equal(up.code, 0, up.stderr);
+  await Deno.writeTextFile(`${project.directory}/file`, "here");
+  const seen = await project.run("cat file; ls -A .nixbox | wc -l; touch made");
+  assert.equal(seen.stdout, "here0\n");
+  assert.ok(await exists(`${project.directory}/made`));
+  assert.equal((await project.down()).code, 0);
+  await assertNothingLeft();
+});
+
 const refusals: readonly (readonly [what: string, config: string, says: RegExp])[] = [
   [
     "an overlay",

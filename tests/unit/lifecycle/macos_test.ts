@@ -101,6 +101,8 @@ const failures: readonly (readonly [log: string, hint: RegExp])[] = [
   ["Rosetta is not installed", /softwareupdate --install-rosetta/],
   ["listen unix /tmp/x/api.sock: bind: address already in use", /nixbox down/],
   ["unable to load kernel", /build -f/],
+  ["Error: unknown flag: --restful-uri", /older than what nixbox starts/],
+  ["Error: unknown option for virtio-blk devices: deviceId", /older than what nixbox starts/],
 ];
 
 for (const [log, hint] of failures) {
