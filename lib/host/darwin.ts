@@ -110,12 +110,13 @@ async function addressOf(system: DarwinSystem, mac: string): Promise<string | un
   return addressInNeighbours(stdout, mac);
 }
 
+/** One `-o` for each keyword: with `=` some of BSD's ps take the rest of the word for a heading. */
 function darwinProcesses(system: DarwinSystem): ProcessTable {
   return {
     async identify(pid) {
       // It writes times in the caller's language and zone: the same process must look the same to all.
       const plain = ["/usr/bin/env", "LC_ALL=C", "TZ=UTC0"];
-      const argv = [...plain, "ps", "-o", "stat=,lstart=", "-p", `${pid}`];
+      const argv = [...plain, "ps", "-o", "stat=", "-o", "lstart=", "-p", `${pid}`];
       const { code, stdout } = await system.ask(argv);
       const [state, ...start] = stdout.trim().split(/\s+/);
       if (code !== 0 || state === undefined || state === "" || state.startsWith("Z")) {
@@ -124,14 +125,15 @@ function darwinProcesses(system: DarwinSystem): ProcessTable {
       return { pid, startTime: start.join(" ") };
     },
     async withEnvironment(variable, value) {
-      // -E appends the environment to the command (ps(1)).
-      const { stdout } = await system.ask(["ps", "-axwwE", "-o", "pid=,command="]);
+      // -E appends the environment to the command (ps(1)). Apple's own programs hide theirs: what
+      // nixbox starts of those (ssh, sftp-server) ends with the machine's connection.
+      const { stdout } = await system.ask(["ps", "-axwwE", "-o", "pid=", "-o", "command="]);
       return stdout.split("\n")
         .filter((line) => line.split(/\s+/).includes(`${variable}=${value}`))
         .map((line) => Number.parseInt(line, 10));
     },
     async ownedBy(uid) {
-      const { stdout } = await system.ask(["ps", "-ax", "-o", "pid=,uid="]);
+      const { stdout } = await system.ask(["ps", "-ax", "-o", "pid=", "-o", "uid="]);
       return stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number))
         .flatMap(([pid, owner]) => pid !== undefined && owner === uid ? [pid] : []);
     },

@@ -71,7 +71,7 @@ for (const [what, answers, usable, reason] of accelerations) {
 }
 
 const started = "Mon Nov 23 10:01:02 2026";
-const identify = "/usr/bin/env LC_ALL=C TZ=UTC0 ps -o stat=,lstart= -p 42";
+const identify = "/usr/bin/env LC_ALL=C TZ=UTC0 ps -o stat= -o lstart= -p 42";
 const identities: readonly (readonly [string, string | undefined, string | undefined])[] = [
   ["one that runs", `Ss   ${started}    \n`, started],
   ["a day of one digit", "S+   Mon Nov  3 10:01:02 2026\n", "Mon Nov 3 10:01:02 2026"],
@@ -90,10 +90,10 @@ for (const [what, stdout, startTime] of identities) {
 
 Deno.test("processes are found by a whole variable of their environment, and by their owner", async () => {
   const { processes } = macWith({
-    "ps -axwwE -o pid=,command=": "    1 /sbin/launchd\n" +
+    "ps -axwwE -o pid= -o command=": "    1 /sbin/launchd\n" +
       "  812 vfkit --cpus 2 HOME=/Users/ann NIXBOX_OWNER=0123456789ab\n" +
       "  813 vfkit --cpus 2 NIXBOX_OWNER=0123456789abc TERM=xterm\n",
-    "ps -ax -o pid=,uid=": "    1     0\n  812   501\n  813   501\n",
+    "ps -ax -o pid= -o uid=": "    1     0\n  812   501\n  813   501\n",
     "ps -ww -o command= -p 812": "vfkit --cpus 2\n",
     "ps -o rss= -p 812": " 204800\n",
   });
