@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
+import { testOnLinux } from "../support/systems.ts";
 import { directoryIdentity } from "../../../lib/host/files.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
 import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
@@ -49,20 +50,23 @@ async function inPlace(source: string, masks: readonly string[], script: string)
   return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
 }
 
-Deno.test("the masks cover the directories that they name, for the program after them alone", async () => {
-  const source = await Deno.makeTempDir({ prefix: "nixbox it's " });
-  await Deno.mkdir(`${source}/.nixbox`);
-  await Deno.writeTextFile(`${source}/.nixbox/config.nix`, "secret");
-  await Deno.writeTextFile(`${source}/file`, "seen");
-  const script = 'cat "$1/file"; ls -A "$1/.nixbox"; touch "$1/.nixbox/x"';
-  const { stdout, stderr } = await inPlace(source, [`${source}/.nixbox`], script);
-  assert.equal(stdout, "seen");
-  assert.match(stderr, /[Rr]ead-only/);
-  assert.equal(await Deno.readTextFile(`${source}/.nixbox/config.nix`), "secret");
-  await Deno.remove(source, { recursive: true });
-});
+testOnLinux(
+  "the masks cover the directories that they name, for the program after them alone",
+  async () => {
+    const source = await Deno.makeTempDir({ prefix: "nixbox it's " });
+    await Deno.mkdir(`${source}/.nixbox`);
+    await Deno.writeTextFile(`${source}/.nixbox/config.nix`, "secret");
+    await Deno.writeTextFile(`${source}/file`, "seen");
+    const script = 'cat "$1/file"; ls -A "$1/.nixbox"; touch "$1/.nixbox/x"';
+    const { stdout, stderr } = await inPlace(source, [`${source}/.nixbox`], script);
+    assert.equal(stdout, "seen");
+    assert.match(stderr, /[Rr]ead-only/);
+    assert.equal(await Deno.readTextFile(`${source}/.nixbox/config.nix`), "secret");
+    await Deno.remove(source, { recursive: true });
+  },
+);
 
-Deno.test("a directory on the way to a mask cannot be renamed", async () => {
+testOnLinux("a directory on the way to a mask cannot be renamed", async () => {
   const source = await Deno.makeTempDir();
   await Deno.mkdir(`${source}/a/b/.nixbox`, { recursive: true });
   const masks = [`${source}/a/b/.nixbox`];
@@ -73,22 +77,25 @@ Deno.test("a directory on the way to a mask cannot be renamed", async () => {
   await Deno.remove(source, { recursive: true });
 });
 
-Deno.test("a directory that took the place of the one that was looked at is not served", async () => {
-  const parent = await Deno.makeTempDir();
-  await Deno.mkdir(`${parent}/looked at`);
-  await Deno.mkdir(`${parent}/secret`);
-  const identity = await directoryIdentity(`${parent}/looked at`);
-  await Deno.rename(`${parent}/looked at`, `${parent}/away`);
-  await Deno.symlink("secret", `${parent}/looked at`);
-  const root = await Deno.makeTempDir();
-  const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
-  const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace"), {
-    accept: "any",
-  });
-  assert.equal(code, 1);
-  assert.match(stderr, /looked at is not the directory that it was/);
-  await Deno.remove(parent, { recursive: true });
-});
+testOnLinux(
+  "a directory that took the place of the one that was looked at is not served",
+  async () => {
+    const parent = await Deno.makeTempDir();
+    await Deno.mkdir(`${parent}/looked at`);
+    await Deno.mkdir(`${parent}/secret`);
+    const identity = await directoryIdentity(`${parent}/looked at`);
+    await Deno.rename(`${parent}/looked at`, `${parent}/away`);
+    await Deno.symlink("secret", `${parent}/looked at`);
+    const root = await Deno.makeTempDir();
+    const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
+    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace"), {
+      accept: "any",
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /looked at is not the directory that it was/);
+    await Deno.remove(parent, { recursive: true });
+  },
+);
 
 Deno.test("what must be a mount point is every directory between a share and its masks", () => {
   assert.deepEqual(pinsFor("/a", ["/a/.nixbox"]), []);
