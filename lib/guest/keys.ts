@@ -37,7 +37,7 @@ export async function ensureKeys(
   projectName: string,
 ): Promise<boolean> {
   const keys = projectKeys(configDirectory);
-  await ensurePrivateDirectory(`${configDirectory}/ssh`, host.user.uid);
+  await makeKeyDirectory(host, `${configDirectory}/ssh`);
   const missing: string[] = [];
   for (const pair of [keys.login, keys.host, keys.identity]) {
     if (!await isComplete(pair)) missing.push(pair.privateFile);
@@ -70,6 +70,23 @@ export async function rotateKeys(
   }
 }
 
+/** @throws {NixboxError} if something else is in its place. */
+async function makeKeyDirectory(host: Host, directory: string): Promise<void> {
+  const found = await lstatIfExists(directory);
+  if (found !== undefined && !found.isDirectory) throw notKeys(directory, "is no directory");
+  await ensurePrivateDirectory(directory, host.user.uid);
+}
+
+/** More than any key of OpenSSH's has. */
+const mostBytes = 16_384;
+
+function notKeys(path: string, problem: string): NixboxError {
+  return new NixboxError(`${path} ${problem}`, {
+    where: path,
+    hint: "look at what it is: a guest may have made it. Remove it: `nixbox setup` makes new keys",
+  });
+}
+
 /** Cut short, it leaves a pair without a public half, which the next `up` makes anew. */
 async function replacePair(from: KeyPair, to: KeyPair): Promise<void> {
   await removeIfExists(to.publicFile);
@@ -86,12 +103,10 @@ async function replacePair(from: KeyPair, to: KeyPair): Promise<void> {
 async function isComplete(pair: KeyPair): Promise<boolean> {
   const halves = await Promise.all([pair.privateFile, pair.publicFile].map(lstatIfExists));
   for (const [index, half] of halves.entries()) {
-    if (half === undefined || half.isFile) continue;
+    if (half === undefined) continue;
     const path = index === 0 ? pair.privateFile : pair.publicFile;
-    throw new NixboxError(`${path} is no plain file, and keys are nothing else`, {
-      where: path,
-      hint: `look at what it is, then remove it: the next \`nixbox up\` makes new keys`,
-    });
+    if (!half.isFile) throw notKeys(path, "is no plain file, and keys are nothing else");
+    if (half.size > mostBytes) throw notKeys(path, "is too big for a key");
   }
   return halves.every((half) => half !== undefined);
 }

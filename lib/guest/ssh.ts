@@ -85,11 +85,11 @@ export function sshConfig(
 `;
 }
 
-/** nc(1) as OpenBSD and macOS have it; ssh gives the line to the user's shell, after expanding `%`. */
+/** nc(1) as OpenBSD and macOS have it, whatever else is first on PATH; ssh gives the line to the user's shell, after expanding `%`. */
 function routeLines(route: SshRoute): string {
   if (route.kind === "address") return `HostName ${route.address}`;
   const socket = quoteWord(route.socket).replaceAll("%", "%%");
-  return `HostName ${sshHost}\n  ProxyCommand nc -U ${socket}\n  ProxyUseFdpass no`;
+  return `HostName ${sshHost}\n  ProxyCommand /usr/bin/nc -U ${socket}\n  ProxyUseFdpass no`;
 }
 
 /** ssh expands `%` in paths, and reads a quoted path with backslash escapes. */

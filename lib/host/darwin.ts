@@ -1,4 +1,4 @@
-import type { Acceleration, Host, ProcessTable, UserFacts } from "./host.ts";
+import type { Acceleration, Host, HostPaths, ProcessTable, UserFacts } from "./host.ts";
 import { NixboxError } from "./error.ts";
 import { basePaths, findProgram, freeSpaceMB, memoryFacts } from "./common.ts";
 import { readTextIfExists } from "./files.ts";
@@ -53,7 +53,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
     nixSystem: "aarch64-darwin",
     cpus: navigator.hardwareConcurrency,
     user,
-    paths: basePaths(user, system.env),
+    paths: darwinPaths(user, system.env),
     processes: darwinProcesses(system),
     privilege: privilegeOf(user.uid),
     memory: memoryFacts,
@@ -76,6 +76,17 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
     },
     freeSpaceMB,
   };
+}
+
+/**
+ * /tmp is swept daily of what nobody has touched for three days (tmp_cleaner), and $TMPDIR is half of
+ * what a socket's path may have: without a session's directory, sockets go beside the records.
+ */
+function darwinPaths(user: UserFacts, env: (name: string) => string | undefined): HostPaths {
+  const paths = basePaths(user, env);
+  if (env("XDG_RUNTIME_DIR")) return paths;
+  const runtime = `${paths.state}/run`;
+  return { ...paths, runtime, secrets: runtime };
 }
 
 /** A value of the kernel's; empty where there is no such name. */
@@ -117,12 +128,17 @@ function darwinProcesses(system: DarwinSystem): ProcessTable {
       // It writes times in the caller's language and zone: the same process must look the same to all.
       const plain = ["/usr/bin/env", "LC_ALL=C", "TZ=UTC0"];
       const argv = [...plain, "ps", "-o", "stat=", "-o", "lstart=", "-p", `${pid}`];
-      const { code, stdout } = await system.ask(argv);
-      const [state, ...start] = stdout.trim().split(/\s+/);
-      if (code !== 0 || state === undefined || state === "" || state.startsWith("Z")) {
-        return undefined;
+      const { code, stdout, stderr } = await system.ask(argv);
+      const [state = "", ...start] = stdout.trim().split(/\s+/);
+      // Of a pid that is nobody's it says nothing at all. Any other failure must not look like that:
+      // a machine would be taken for dead.
+      if (code === 1 && stdout.trim() === "" && stderr.trim() === "") return undefined;
+      if (code !== 0 || start.length === 0) {
+        throw new NixboxError(`ps does not tell whether process ${pid} runs`, {
+          log: [stderr.trim() || stdout.trim()],
+        });
       }
-      return { pid, startTime: start.join(" ") };
+      return state.startsWith("Z") ? undefined : { pid, startTime: start.join(" ") };
     },
     async withEnvironment(variable, value) {
       // -E appends the environment to the command (ps(1)). Apple's own programs hide theirs: what

@@ -76,7 +76,6 @@ const darwinTools: readonly Tool[] = [
   tool("ssh", "reaches the guest", "up", openssh),
   tool("ssh-keygen", "makes the project's keys", "up", openssh),
   tool("bash", "runs microvm.nix's runner script", "up", everywhere("bash")),
-  tool("nc", "leads ssh to the guest's vsock", "up", everywhere("netcat")),
   tool("mke2fs", "makes the provisioning disk", "up", everywhere("e2fsprogs")),
   tool("nix", "reads the config and builds the machine", "build", everywhere("nix")),
   tool(

@@ -14,11 +14,12 @@ export const vfkitDriver: HypervisorDriver = {
     const guest = new VfkitGuest(socketPath);
     // It answers before it starts the machine, which is "stopped" until then; if that does not come
     // to run within five seconds, vfkit ends, which is the caller's signal.
+    const leftMs = () => Math.max(deadline - performance.now(), 100);
     const isRunning = await waitFor(async () => {
-      const { state } = await guest.state({ ...options, timeoutMs: 5000 });
+      const { state } = await guest.state({ ...options, timeoutMs: Math.min(5000, leftMs()) });
       if (state === "failed") throw notStarted("vfkit could not run its machine");
       return state === "starting" || state === "stopped" ? undefined : true;
-    }, { ...options, timeoutMs: Math.max(deadline - performance.now(), 100) });
+    }, { ...options, timeoutMs: leftMs() });
     if (isRunning) return guest;
     throw notStarted("vfkit did not start its machine");
   },

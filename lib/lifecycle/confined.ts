@@ -18,6 +18,17 @@ export async function confinedProgram(host: Host, path: string): Promise<Confine
 }
 
 /**
+ * A program of macOS' own, which needs nothing beside the system's libraries: one of Nix' or Homebrew's
+ * would have to see all of their packages. Elsewhere, what `otherwise` finds.
+ */
+export async function systemProgram(
+  path: string,
+  otherwise: () => Promise<string>,
+): Promise<string> {
+  return await exists(path) ? path : await otherwise();
+}
+
+/**
  * Where OpenSSH's SFTP server is: distributions put it beside, not on, PATH; Nix in the package of
  * ssh itself.
  */

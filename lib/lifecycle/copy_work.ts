@@ -12,7 +12,7 @@ import { sessionArgv } from "../guest/ssh.ts";
 import { seatbeltArgv } from "../share/seatbelt.ts";
 import { confinedArgv, confinedDirectory } from "../share/sftp.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
-import { confinedProgram } from "./confined.ts";
+import { confinedProgram, systemProgram } from "./confined.ts";
 import type { CopyOptions } from "./copy.ts";
 
 export interface CopyWork {
@@ -84,7 +84,8 @@ export async function hostTar(
   };
   const confinement = await host.confinement();
   if (confinement === "seatbelt") {
-    const place = { program: await Deno.realPath(tar), source: root, masks };
+    const own = await systemProgram("/usr/bin/tar", () => Promise.resolve(tar));
+    const place = { program: await Deno.realPath(own), source: root, masks };
     const args = [...verb, "-f", "-", "-C", directory, ...words];
     return { ...program, argv: seatbeltArgv({ ...place, readonly: mode === "create" }, args) };
   }

@@ -35,7 +35,7 @@ async function checkVfkit(host: Host): Promise<readonly Check[]> {
   // It comes with the machine that Nix builds; one on PATH is for `--runner` and for a look at it.
   if (vfkit === undefined) return [];
   const name = "vfkit version";
-  const { stdout } = await run([vfkit, "--version"], { accept: "any", timeoutMs: 10_000 });
+  const stdout = await saidBy([vfkit, "--version"]);
   const [, text = "", major, minor] = /v?((\d+)\.(\d+)\.\d+)/.exec(stdout) ?? [];
   const isOld = Number(major) === 0 && Number(minor) < 6;
   if (text !== "" && !isOld) return [{ name, state: "ok", detail: text }];
@@ -45,6 +45,15 @@ async function checkVfkit(host: Host): Promise<readonly Check[]> {
     detail: text === "" ? "vfkit does not tell its version" : `${text}: nixbox is made for 0.6`,
     hint: "`brew upgrade vfkit`, or leave it: machines that Nix builds bring their own",
   }];
+}
+
+/** Empty where a program cannot be started, or does not end. */
+async function saidBy(argv: readonly string[]): Promise<string> {
+  try {
+    return (await run(argv, { accept: "any", timeoutMs: 10_000 })).stdout;
+  } catch {
+    return "";
+  }
 }
 
 async function checkConfinement(host: Host): Promise<Check> {
@@ -103,7 +112,7 @@ const socketFilter = "/usr/libexec/ApplicationFirewall/socketfilterfw";
 /** With the application firewall on, bootpd must be let through, or guests get no address. */
 async function checkFirewall(): Promise<readonly Check[]> {
   if (!await exists(socketFilter)) return [];
-  const { stdout } = await run([socketFilter, "--getglobalstate"], { accept: "any" });
+  const stdout = await saidBy([socketFilter, "--getglobalstate"]);
   const name = "firewall";
   if (!/State = [12]|enabled/.test(stdout)) return [{ name, state: "ok", detail: "off" }];
   return [{

@@ -1,3 +1,4 @@
+import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { isAlive, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -88,16 +89,24 @@ async function stop(
     isGraceful = await tellStep(emit, "stop the guest", () => askToStop(host, record, patienceMs));
   }
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
+  if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
   const { address: _, runtimeDirectory: __, ...gone } = subject;
   await runHooks("post-down", record.hooks.postDown, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
   return { wasUp, name: record.name, stop };
 }
 
+function stillThere({ name }: VmRecord): NixboxError {
+  return new NixboxError(`${name} could not be taken down as a whole`, {
+    hint: "the warnings above say why; then `nixbox down` once more",
+  });
+}
+
 /** In-guest poweroff first; after a while the power button too. `true` once the VMM has ended. */
 async function askToStop(host: Host, record: VmRecord, patienceMs: number): Promise<boolean> {
   const { vmm } = record;
   if (vmm === undefined) return true;
+  const deadline = performance.now() + patienceMs;
   const buttonAfterMs = Math.min(2500, patienceMs);
   const isMasterUp = await exists(sshPaths(record.runtimeDirectory).controlSocket);
   if (isMasterUp) {
@@ -105,8 +114,7 @@ async function askToStop(host: Host, record: VmRecord, patienceMs: number): Prom
     if (await waitForEnd(host, vmm, buttonAfterMs)) return true;
   }
   await pressPowerButton(record);
-  const leftMs = isMasterUp ? patienceMs - buttonAfterMs : patienceMs;
-  return await waitForEnd(host, vmm, leftMs);
+  return await waitForEnd(host, vmm, Math.max(deadline - performance.now(), 0));
 }
 
 /** The connection dies with the guest, so how this ends says nothing. */

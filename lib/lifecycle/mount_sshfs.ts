@@ -7,7 +7,7 @@ import { confinedArgv, confinedDirectory, joinedArgv, sftpServerArgs } from "../
 import { areMasksFirm, seatbeltArgv } from "../share/seatbelt.ts";
 import type { TargetedShare } from "../state/record.ts";
 import { deathOf } from "./boot.ts";
-import { confinedProgram, findSftpServer } from "./confined.ts";
+import { confinedProgram, findSftpServer, systemProgram } from "./confined.ts";
 import { guestMountError, Mounting } from "./mounting.ts";
 import { serverLog } from "./share_server.ts";
 import type { Step } from "./steps.ts";
@@ -50,7 +50,10 @@ export class SshfsMounting extends Mounting {
       }
       case "seatbelt": {
         if (!share.readonly && !areMasksFirm(share.source, share.masks)) throw notHidden(share);
-        const program = await findSftpServer(host);
+        const program = await systemProgram(
+          "/usr/libexec/sftp-server",
+          () => findSftpServer(host),
+        );
         // The masks of new files are the guest's business.
         const server = seatbeltArgv({ ...share, program }, [...args, "-u", "0"]);
         return { server, directory: share.source };

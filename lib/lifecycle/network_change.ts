@@ -132,11 +132,14 @@ async function tellProxy(
   policy: NetworkPolicy,
   connections: "finish" | "stop",
 ): Promise<void> {
+  const proxy = record.servers.find(({ id }) => id === "proxy");
+  if (proxy === undefined || !await isAlive(host, proxy.process)) {
+    throw new NixboxError(`the proxy of ${record.name} has ended: nothing gets out`, {
+      hint: "`nixbox logs proxy` may say why; `nixbox down`, then `nixbox up` starts it anew",
+    });
+  }
   const { logs } = statePaths(host, record.id);
   await writePolicy(proxyPaths(record.runtimeDirectory, logs).policyFile, policy);
-  const proxy = record.servers.find(({ id }) => id === "proxy");
-  if (connections === "stop" && proxy !== undefined && await isAlive(host, proxy.process)) {
-    Deno.kill(proxy.process.pid, "SIGHUP");
-  }
+  if (connections === "stop") Deno.kill(proxy.process.pid, "SIGHUP");
   await writeRecord(host, { ...record, network: { ...network, policy } });
 }

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { ownerVariable } from "../host/detached.ts";
-import { endProcess } from "../host/end_process.ts";
+import { endProcess, isAlive } from "../host/end_process.ts";
+import { NixboxError } from "../host/error.ts";
 import { exists, removeIfExists } from "../host/files.ts";
 import { closeArgv } from "../guest/ssh.ts";
 import { run } from "../host/process.ts";
@@ -63,9 +64,13 @@ export function undoStep(
 ): Undo {
   switch (name) {
     case "record":
-      return named("write the record", () => removeRecord(host, record.id));
+      return named("write the record", async () => {
+        await requireEnded(host, record);
+        await removeRecord(host, record.id);
+      });
     case "directories":
       return named("make directories", async () => {
+        await requireEnded(host, record);
         await removeIfExists(record.secretsDirectory);
         await removeIfExists(record.runtimeDirectory);
       });
@@ -133,6 +138,14 @@ export async function takeDown(
 
 function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
+}
+
+/** By its record and its sockets a machine that would not end can be found again. */
+async function requireEnded(host: Host, { vmm, name }: VmRecord): Promise<void> {
+  if (vmm === undefined || !await isAlive(host, vmm)) return;
+  throw new NixboxError(`the hypervisor of ${name} still runs (process ${vmm.pid})`, {
+    hint: "end it, then `nixbox down` once more",
+  });
 }
 
 /** Those of the record, and one that was started and has not come into it. */

@@ -6,6 +6,7 @@ import { SshfsMounting } from "./mount_sshfs.ts";
 import { startProxy } from "./proxy_process.ts";
 import type { Step } from "./steps.ts";
 import { hasTarget, hasVsock, type VsockRecord } from "../state/record.ts";
+import { explainVfkit } from "./vfkit_hints.ts";
 import type { VsockPlan } from "./vsock_plan.ts";
 
 /** The steps that carry out a plan where the guest is reached over vsock alone. */
@@ -51,7 +52,11 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
   async #startVmm(): Promise<void> {
     const { apiSocket, network } = this.#vsockRecord;
     for (const path of [apiSocket, network.sshSocket]) await removeIfExists(path);
-    await this.startVmm();
+    try {
+      await this.startVmm();
+    } catch (error) {
+      throw explainVfkit(error);
+    }
   }
 
   async #waitForGuest(): Promise<void> {

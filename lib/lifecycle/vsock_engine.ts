@@ -8,7 +8,6 @@ import { warnOfHome } from "./home_share.ts";
 import { type FactsOptions, machineFacts } from "./machine_facts.ts";
 import { act } from "./steps.ts";
 import { VsockBoot } from "./vsock_boot.ts";
-import { explainVfkit } from "./vfkit_hints.ts";
 import { makeVsockPlan, type VsockPlanInput } from "./vsock_plan.ts";
 
 /** macOS: vsock, vfkit's own shares, and in mode `filtered` nixbox's own proxy. */
@@ -27,11 +26,7 @@ export const vsockEngine: Engine = {
     const plan = makeVsockPlan(await planInput(host, project, config, options, emit));
     for (const share of [...plan.record.shares, ...plan.overSsh]) warnOfHome(host, share, emit);
     const boot = new VsockBoot({ host, place, project, plan, scripts, timeoutMs, signal, emit });
-    try {
-      await act([...boot.steps], emit, signal, () => boot.finish());
-    } catch (error) {
-      throw explainVfkit(error);
-    }
+    await act([...boot.steps], emit, signal, () => boot.finish());
     return boot.record;
   },
 };

@@ -46,9 +46,27 @@ function devicesOf(list: ArgumentList, kind: string): Device[] {
     .filter((device) => device.kind === kind);
 }
 
+/**
+ * Other spellings of what nixbox changes, and flags that lead to the guest in ways of their own. Such a
+ * word would be passed over: a card or a port would stay that the config does not allow.
+ */
+const unread =
+  /^(-[cmbd]|--(cpus|memory|bootloader|device|restful-uri)=|--(ignition|timesync|cloud-init)\b)/;
+
+function requireReadable(list: ArgumentList): void {
+  const word = list.script.argv.find((word) => typeof word === "string" && unread.test(word));
+  if (typeof word === "string") {
+    throw list.lacking(
+      `nixbox reads vfkit's long flags with their values behind them, not ${word}`,
+    );
+  }
+  if (list.values("--restful-uri").length > 1) throw list.lacking("it has several --restful-uri");
+}
+
 /** @throws {NixboxError} with the line if the runner lacks what every machine has. */
 export function readVfkit(script: RunnerScript): Omit<RunnerView, "hypervisor"> {
   const list = argumentsOf(script);
+  requireReadable(list);
   const loader = list.require("--bootloader", "start the guest");
   const { kernel, initrd, cmdline } = namedValues(parse(loader.value), {
     kernel: "kernel",

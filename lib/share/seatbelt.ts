@@ -17,9 +17,7 @@ export interface SeatbeltConfinement {
  */
 const systemPlaces = [
   ...["/usr/lib", "/System/Library", "/System/Volumes/Preboot/Cryptexes", "/System/Cryptexes"],
-  ...["/private/var/db/dyld", "/private/var/db/timezone", "/usr/share/zoneinfo", "/nix/store"],
-  // Where Homebrew keeps programs and their libraries.
-  ...["/opt/homebrew/Cellar", "/opt/homebrew/opt", "/opt/homebrew/lib"],
+  ...["/private/var/db/dyld", "/private/var/db/timezone", "/usr/share/zoneinfo"],
 ];
 
 const devices = ["/dev/null", "/dev/random", "/dev/urandom"];

@@ -16,7 +16,8 @@ in
         EnvironmentFile = environment;
         # Also for containers, whose loopback is another: no other machine can reach this one. The
         # host is CID 2 (vsock(7)).
-        ExecStart = "${pkgs.socat}/bin/socat TCP-LISTEN:\${NIXBOX_PROXY_PORT},fork,reuseaddr VSOCK-CONNECT:2:\${NIXBOX_PROXY_PORT}";
+        # A side that has nothing more to say may wait ten minutes for the other's answer.
+        ExecStart = "${pkgs.socat}/bin/socat -t 600 TCP-LISTEN:\${NIXBOX_PROXY_PORT},fork,reuseaddr VSOCK-CONNECT:2:\${NIXBOX_PROXY_PORT}";
         Restart = "always";
         DynamicUser = true;
       };

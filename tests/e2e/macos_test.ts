@@ -96,7 +96,7 @@ Deno.test("macOS: a machine's shares, commands and end", async (t) => {
   });
   await t.step("any SSH client reaches it, by the printed block", async () => {
     const { stdout } = await project.call(["ssh-config"]);
-    assert.match(stdout, /ProxyCommand nc -U '.*\/vsock-ssh\.sock'/);
+    assert.match(stdout, /ProxyCommand \/usr\/bin\/nc -U '.*\/vsock-ssh\.sock'/);
     await Deno.writeTextFile("/tmp/ssh.conf", stdout);
     const said = await run(["ssh", "-F", "/tmp/ssh.conf", "nixbox-box", "echo reached"]);
     assert.equal(said.stdout, "reached\n");
@@ -118,7 +118,9 @@ Deno.test("macOS: a machine's shares, commands and end", async (t) => {
     },
   );
   await t.step("the provisioning disk is gone from the host", async () => {
-    const { stdout } = await run(["find", "/tmp/nixbox-0", "-name", "provisioning*"]);
+    const { stdout } = await run([
+      ...["find", `${Deno.env.get("HOME")}/.local/state/nixbox`, "-name", "provisioning*"],
+    ]);
     assert.equal(stdout, "");
   });
   await t.step("down asks the guest, and leaves nothing", async () => {

@@ -233,7 +233,7 @@ Deno.test("the proxy's port leads to the host, only where provisioning names one
   assert.ok(typeof unit === "object" && unit !== null);
   assert.match(
     Reflect.get(Reflect.get(unit, "serviceConfig"), "ExecStart"),
-    /^\S+\/bin\/socat TCP-LISTEN:\$\{NIXBOX_PROXY_PORT\},fork,reuseaddr VSOCK-CONNECT:2:\$\{NIXBOX_PROXY_PORT\}$/,
+    /^\S+\/bin\/socat -t 600 TCP-LISTEN:\$\{NIXBOX_PROXY_PORT\},fork,reuseaddr VSOCK-CONNECT:2:\$\{NIXBOX_PROXY_PORT\}$/,
   );
   assert.deepEqual(Reflect.get(unit, "unitConfig"), {
     ConditionPathExists: "/run/nixbox/proxy.env",

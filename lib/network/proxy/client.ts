@@ -1,7 +1,7 @@
 import type { NetworkPolicy } from "../policy.ts";
 import { inspected } from "../policy.ts";
 import { readHelloName } from "./client_hello.ts";
-import { addressesToDial, isThisHost, problemWithPlace } from "./decide.ts";
+import { addressesToDial, isThisHost, type OwnAddress, problemWithPlace } from "./decide.ts";
 import { describe, type ProxyProblem, type ProxyRefusal } from "./log.ts";
 import { type Malformed, parseProxyRequest, type ProxyRequest } from "./request.ts";
 import type { Resolve } from "./resolve.ts";
@@ -24,8 +24,7 @@ export interface ClientContext {
   readonly limits: ClientLimits;
   readonly resolve: Resolve;
   readonly dial: (address: string, port: number) => Promise<Deno.Conn>;
-  /** This host's own addresses. */
-  readonly own: () => readonly string[];
+  readonly own: () => readonly OwnAddress[];
   readonly refused: (refusal: ProxyRefusal) => Promise<void>;
   /** Told of the connection that was made for the client. */
   readonly connected: (origin: BufferedConnection) => void;
@@ -45,6 +44,8 @@ export async function serveClient(
   if (request.kind === "malformed") return await refuseMalformed(client, request);
   const origin = await reach(client, request, context);
   if (origin === undefined) return;
+  // The policy may have become narrower meanwhile.
+  if (client.isClosed) return origin.close();
   context.connected(origin);
   try {
     if (request.kind === "tunnel") await tunnel(client, origin, request, context);

@@ -1,5 +1,5 @@
 import { isInRanges, nonPublicRanges, parseIpv4 } from "../../host/ipv4.ts";
-import { isPublicIpv6, parseIpv6 } from "../../host/ipv6.ts";
+import { isInIpv6Range, isPublicIpv6, parseIpv6 } from "../../host/ipv6.ts";
 import { hostName } from "../dnsmasq.ts";
 import { isNameAllowed, type NetworkPolicy } from "../policy.ts";
 
@@ -43,24 +43,41 @@ function isHostName(host: string): boolean {
   return !/^(\d+|0x[0-9a-f]*)$/.test(labels.at(-1) ?? "");
 }
 
+/** One of this host's own addresses, and the network on whose link it is. */
+export interface OwnAddress {
+  readonly address: string;
+  /** ADDRESS/LENGTH. */
+  readonly cidr: string;
+}
+
 /**
- * Of the addresses that a name led to, those that may be dialled: public ones that are not this
- * host's, and private ones in a range that the policy opens.
- *
- * @param own This host's addresses.
+ * Of the addresses that a name led to, those that may be dialled: public ones that are neither this
+ * host's nor its neighbours' on a link, and private ones in a range that the policy opens.
  */
 export function addressesToDial(
   policy: Pick<NetworkPolicy, "allowPrivate" | "allowHost">,
   addresses: readonly string[],
-  own: readonly string[],
+  own: readonly OwnAddress[],
   port: number,
 ): readonly string[] {
   return addresses.filter((address) => {
-    if (own.includes(address) && !policy.allowHost.includes(port)) return false;
-    if (parseIpv4(address) !== undefined) {
-      return !isInRanges(address, nonPublicRanges) || isInRanges(address, policy.allowPrivate);
-    }
-    const six = parseIpv6(address);
-    return six !== undefined && isPublicIpv6(six);
+    const isOwn = own.some((one) => one.address === address);
+    if (isOwn && !policy.allowHost.includes(port)) return false;
+    if (isInRanges(address, policy.allowPrivate)) return true;
+    return isPublic(address) && (isOwn || !own.some(({ cidr }) => isOnLink(address, cidr)));
   });
+}
+
+function isPublic(address: string): boolean {
+  if (parseIpv4(address) !== undefined) return !isInRanges(address, nonPublicRanges);
+  const six = parseIpv6(address);
+  return six !== undefined && isPublicIpv6(six);
+}
+
+/** A link with everybody on it is a tunnel's, and says nothing of neighbours. */
+function isOnLink(address: string, cidr: string): boolean {
+  if (cidr.endsWith("/0")) return false;
+  const six = parseIpv6(address);
+  if (six === undefined) return isInRanges(address, [cidr]);
+  return cidr.includes(":") && isInIpv6Range(six, cidr);
 }

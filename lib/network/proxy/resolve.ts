@@ -1,4 +1,5 @@
 import { lookup } from "node:dns/promises";
+import { sleep } from "../../host/wait.ts";
 
 /** Gives the addresses of a name, IPv4 first; none if it has none. */
 export type Resolve = (name: string, servers: readonly string[]) => Promise<readonly string[]>;
@@ -11,7 +12,7 @@ export const resolveName: Resolve = async (name, servers) => {
   const [server] = servers;
   try {
     if (server === undefined) {
-      const found = await lookup(name, { all: true });
+      const found = await withinBound(lookup(name, { all: true }));
       return byFamily(found.map(({ address }) => address));
     }
     return await askServers(name, servers);
@@ -20,7 +21,20 @@ export const resolveName: Resolve = async (name, servers) => {
   }
 };
 
-/** The first server that answers decides, as in resolv.conf(5). */
+/** The OS has no bound of its own that a client would wait for. */
+async function withinBound<T>(work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = sleep(15_000, over.signal).then((): never => {
+    throw new Error("the OS did not resolve the name in time");
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** The first server that answers both questions decides, as in resolv.conf(5). */
 async function askServers(name: string, servers: readonly string[]): Promise<readonly string[]> {
   for (const ipAddr of servers) {
     const options = { nameServer: { ipAddr, port: 53 }, signal: AbortSignal.timeout(3000) };
@@ -30,10 +44,10 @@ async function askServers(name: string, servers: readonly string[]): Promise<rea
       Deno.resolveDns(`${name}.`, "AAAA", options),
     ]);
     const found = answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
-    const isAnswered = answers.some((answer) =>
+    const isAnswered = answers.every((answer) =>
       answer.status === "fulfilled" || answer.reason instanceof Deno.errors.NotFound
     );
-    if (isAnswered) return byFamily(found);
+    if (isAnswered || found.length > 0) return byFamily(found);
   }
   return [];
 }

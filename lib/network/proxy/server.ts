@@ -1,5 +1,6 @@
 import { removeIfExists } from "../../host/files.ts";
 import type { NetworkPolicy } from "../policy.ts";
+import type { OwnAddress } from "./decide.ts";
 import { answer, type ClientLimits, serveClient } from "./client.ts";
 import { RefusalLog } from "./log.ts";
 import { type Resolve, resolveName } from "./resolve.ts";
@@ -141,6 +142,14 @@ class Proxy {
   }
 }
 
-function ownAddresses(): readonly string[] {
-  return Deno.networkInterfaces().map(({ address }) => address);
+function ownAddresses(): readonly OwnAddress[] {
+  // Of a link's own addresses each says which link it is on.
+  return Deno.networkInterfaces().map(({ address, cidr }) => ({
+    address: withoutZone(address),
+    cidr: withoutZone(cidr),
+  }));
+}
+
+function withoutZone(text: string): string {
+  return text.replace(/%[^/]*/, "");
 }

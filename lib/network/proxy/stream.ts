@@ -1,6 +1,8 @@
 /** A connection with what was read of it and not yet used. */
 export class BufferedConnection {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array();
+  /** Whether this side has ended it. */
+  isClosed = false;
   /** When bytes last went through, by performance.now(). */
   lastActive = performance.now();
 
@@ -60,6 +62,7 @@ export class BufferedConnection {
   }
 
   close(): void {
+    this.isClosed = true;
     try {
       this.connection.close();
     } catch {

@@ -25,6 +25,7 @@ export async function traces(): Promise<string[]> {
       runtime === undefined ? `/tmp/nixbox-${uid}` : `${runtime}/nixbox`,
       `/dev/shm/nixbox-${uid}`,
       `${Deno.env.get("HOME")}/.local/state/nixbox/machines`,
+      `${Deno.env.get("HOME")}/.local/state/nixbox/run`,
     ]
   ) {
     found.push(...await entries(directory));

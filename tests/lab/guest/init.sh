@@ -47,7 +47,7 @@ fi
 # As nix/guest/proxy.nix has it; the host is CID 1 here (vsock.py), not 2.
 if [ -e /run/nixbox/proxy.env ]; then
   . /run/nixbox/proxy.env
-  socat "TCP-LISTEN:$NIXBOX_PROXY_PORT,fork,reuseaddr" "VSOCK-CONNECT:1:$NIXBOX_PROXY_PORT" &
+  socat -t 600 "TCP-LISTEN:$NIXBOX_PROXY_PORT,fork,reuseaddr" "VSOCK-CONNECT:1:$NIXBOX_PROXY_PORT" &
 fi
 while :; do
   wait

@@ -14,8 +14,6 @@ interface Stream {
   readonly connection: Deno.Conn;
   credit: number;
   wake: (() => void) | undefined;
-  /** Sides that have said their last: both, and it is over. */
-  ended: number;
   writing: Promise<void>;
 }
 
@@ -73,7 +71,6 @@ export class Multiplexer {
       connection,
       credit: windowBytes,
       wake: undefined,
-      ended: 0,
       writing: Promise.resolve(),
     };
     this.#streams.set(id, stream);
@@ -93,7 +90,7 @@ export class Multiplexer {
     } else if (type === types.data) {
       stream.writing = stream.writing.then(() => this.#write(id, stream, bytes));
     } else if (type === types.end) {
-      stream.writing = stream.writing.then(() => this.#endWriting(id, stream));
+      stream.writing = stream.writing.then(() => this.#endWriting(id));
     } else if (type === types.close) {
       stream.writing = stream.writing.then(() => this.#drop(id));
     }
@@ -120,9 +117,10 @@ export class Multiplexer {
     }
   }
 
-  async #endWriting(id: number, stream: Stream): Promise<void> {
-    await stream.connection.closeWrite().catch(() => {});
-    if (++stream.ended === 2) this.#drop(id);
+  /** vfkit's copying (tcpproxy) ends both directions with the first that ends. */
+  async #endWriting(id: number): Promise<void> {
+    await this.#send(types.close, id, new Uint8Array());
+    this.#drop(id);
   }
 
   async #read(id: number): Promise<void> {
@@ -139,12 +137,11 @@ export class Multiplexer {
         stream.credit -= count;
         await this.#send(types.data, id, chunk.slice(0, count));
       }
-      await this.#send(types.end, id, new Uint8Array());
-      if (++stream.ended === 2) this.#drop(id);
     } catch {
-      await this.#send(types.close, id, new Uint8Array());
-      this.#drop(id);
+      // Broken is ended, too.
     }
+    await this.#send(types.close, id, new Uint8Array());
+    this.#drop(id);
   }
 
   #drop(id: number): void {

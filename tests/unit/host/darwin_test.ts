@@ -34,8 +34,9 @@ Deno.test("a Mac is what its module says, without asking anything", () => {
   });
   assert.equal(user.name, "ann");
   assert.equal(paths.state, "/Users/ann/.local/state/nixbox");
-  // $TMPDIR is half of what a socket's path may have.
-  assert.match(paths.runtime, /^\/tmp\/nixbox-\d+$/);
+  // Not in /tmp, which macOS sweeps, nor in $TMPDIR, which is half of what a socket's path may have.
+  assert.equal(paths.runtime, "/Users/ann/.local/state/nixbox/run");
+  assert.equal(paths.secrets, paths.runtime);
 });
 
 Deno.test("an Intel Mac, or a Deno for one, is told what it lacks", () => {
@@ -77,7 +78,6 @@ const identities: readonly (readonly [string, string | undefined, string | undef
   ["a day of one digit", "S+   Mon Nov  3 10:01:02 2026\n", "Mon Nov 3 10:01:02 2026"],
   ["a zombie", `Z    ${started}\n`, undefined],
   ["none", undefined, undefined],
-  ["an empty answer", "", undefined],
 ];
 
 for (const [what, stdout, startTime] of identities) {
@@ -87,6 +87,19 @@ for (const [what, stdout, startTime] of identities) {
     assert.deepEqual(await mac.processes.identify(42), wanted);
   });
 }
+
+Deno.test("a ps that fails says nothing of a process, least of all that it is gone", async () => {
+  const failures = [
+    { code: 1, stdout: "", stderr: "ps: fork: Resource temporarily unavailable\n" },
+    { code: 137, stdout: "", stderr: "" },
+    { code: 0, stdout: "", stderr: "" },
+    { code: 0, stdout: "Ss\n", stderr: "" },
+  ];
+  for (const answer of failures) {
+    const mac = macWith({}, { ask: () => Promise.resolve(answer) });
+    await assert.rejects(mac.processes.identify(42), /ps does not tell whether process 42 runs/);
+  }
+});
 
 Deno.test("processes are found by a whole variable of their environment, and by their owner", async () => {
   const { processes } = macWith({

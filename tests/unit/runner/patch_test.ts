@@ -320,6 +320,22 @@ Deno.test("Rosetta in the spelling that vfkit refuses is replaced", () => {
   deepStrictEqual(argv.filter((word) => word.startsWith("rosetta")), ["rosetta,mountTag=rosetta"]);
 });
 
+const unread: readonly (readonly [what: string, words: string])[] = [
+  ["a short flag", "-d virtio-net,nat"],
+  ["a value in the flag's word", "--device=virtio-net,nat"],
+  ["a port in the flag's word", "--device=virtio-vsock,port=1,socketURL=/x,listen"],
+  ["a second service", "--restful-uri tcp://localhost:1 --restful-uri unix:///a"],
+  ["ignition", "--ignition /x"],
+  ["the clock's own port", "--timesync vsockPort=1"],
+];
+
+for (const [what, words] of unread) {
+  Deno.test(`vfkit: ${what} is refused, since it would be passed over`, () => {
+    const text = fixtureText("vfkit").replace("--device virtio-rng", `$& ${words}`);
+    throws(() => readRunner(text), /long flags|several --restful-uri/);
+  });
+}
+
 Deno.test("a machine with its store on a disk has no share of the host's", () => {
   const text = fixtureText("vfkit_socket").replace(/ --device '\\''virtio-fs[^']*'\\''/, "");
   const before = readRunner(text);

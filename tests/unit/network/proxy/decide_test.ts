@@ -1,3 +1,4 @@
+import type { OwnAddress } from "../../../../lib/network/proxy/decide.ts";
 import assert from "node:assert/strict";
 import { addressesToDial, problemWithPlace } from "../../../../lib/network/proxy/decide.ts";
 import { parseIpv6 } from "../../../../lib/host/ipv6.ts";
@@ -61,7 +62,7 @@ Deno.test("proxy: off lets nothing through, open every name", () => {
   assert.equal(problemWithPlace(open, "tunnel", "10.0.0.1", 443), "literal");
 });
 
-const dials = (address: string, change: Partial<NetworkPolicy> = {}, own: string[] = []) =>
+const dials = (address: string, change: Partial<NetworkPolicy> = {}, own: OwnAddress[] = []) =>
   addressesToDial({ ...policy, ...change }, [address], own, 443).length === 1;
 
 // First and last of each range that is no public one, and the addresses beside it.
@@ -74,6 +75,10 @@ const borders: readonly (readonly [outside: string, first: string, last: string,
     ["169.253.255.255", "169.254.0.0", "169.254.169.254", "169.255.0.0"],
     ["172.15.255.255", "172.16.0.0", "172.31.255.255", "172.32.0.0"],
     ["191.255.255.255", "192.0.0.0", "192.0.0.255", "192.0.1.0"],
+    ["192.0.1.255", "192.0.2.0", "192.0.2.255", "192.0.3.0"],
+    ["192.88.98.255", "192.88.99.0", "192.88.99.255", "192.88.100.0"],
+    ["198.51.99.255", "198.51.100.0", "198.51.100.255", "198.51.101.0"],
+    ["203.0.112.255", "203.0.113.0", "203.0.113.255", "203.0.114.0"],
     ["192.167.255.255", "192.168.0.0", "192.168.255.255", "192.169.0.0"],
     ["198.17.255.255", "198.18.0.0", "198.19.255.255", "198.20.0.0"],
     ["223.255.255.255", "224.0.0.0", "255.255.255.255", ""],
@@ -119,10 +124,29 @@ Deno.test("proxy: a private range that the config opens is dialled, and no other
 });
 
 Deno.test("proxy: of this host's own public addresses only the ports of allowHost are dialled", () => {
-  const own = ["80.0.2.2", "2a00::1"];
+  const own = [
+    { address: "80.0.2.2", cidr: "80.0.2.2/32" },
+    { address: "2a00::1", cidr: "2a00::1/128" },
+  ];
   assert.equal(dials("80.0.2.2", {}, own), false);
   assert.equal(dials("2a00::1", {}, own), false);
   assert.equal(dials("80.0.2.2", { allowHost: [443] }, own), true);
+});
+
+Deno.test("proxy: this host's neighbours on a link are not dialled, however public they look", () => {
+  const own = [
+    { address: "80.0.2.2", cidr: "80.0.2.2/24" },
+    { address: "2a00:1:2:3::9", cidr: "2a00:1:2:3::9/64" },
+    // A tunnel's, to everybody.
+    { address: "100.100.0.1", cidr: "100.100.0.1/0" },
+  ];
+  for (const address of ["80.0.2.1", "80.0.2.255", "2a00:1:2:3::1", "2a00:1:2:3:ffff::"]) {
+    assert.equal(dials(address, {}, own), false, address);
+  }
+  for (const address of ["80.0.3.1", "2a00:1:2:4::1"]) {
+    assert.equal(dials(address, {}, own), true, address);
+  }
+  assert.equal(dials("80.0.2.1", { allowPrivate: ["80.0.2.0/28"] }, own), true);
 });
 
 Deno.test("IPv6: every spelling of an address is the same eight numbers", () => {
