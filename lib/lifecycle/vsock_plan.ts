@@ -95,9 +95,10 @@ export function makeVsockPlan(input: VsockPlanInput): VsockPlan {
  */
 function requirePaths(input: VsockPlanInput): void {
   const places = [
+    // First: without a session's, the others are in it.
+    { path: input.state.directory, variable: "XDG_STATE_HOME" },
     { path: runtimeDirectoryOf(input), variable: "XDG_RUNTIME_DIR" },
     { path: input.host.paths.secrets, variable: "XDG_RUNTIME_DIR" },
-    { path: input.state.directory, variable: "XDG_STATE_HOME" },
   ];
   for (const { path, variable } of places) {
     if (isPlainPath(path)) continue;

@@ -26,7 +26,13 @@ async function attack(
 }
 
 const proxy = "127.0.0.1";
-const ask = (...texts: string[]) => ({ kind: "http", address: proxy, port: 3128, texts });
+const ask = (...texts: string[]) => ({
+  kind: "http",
+  address: proxy,
+  port: 3128,
+  texts,
+  wait: 30,
+});
 const connect = (place: string) => `CONNECT ${place} HTTP/1.1\r\nHost: ${place}\r\n\r\n`;
 const get = (address: string, ...fields: string[]) =>
   [`GET ${address} HTTP/1.1`, ...fields, "", ""].join("\r\n");

@@ -40,6 +40,22 @@ Deno.test("a directory that is not there is an error, and nothing runs", async (
   assert.equal(stdout, "");
 });
 
+Deno.test("what a guest may have put in the place of keys is named, and not read", async () => {
+  const host = await detectHost();
+  const directory = await Deno.makeTempDir();
+  await Deno.symlink("/etc", `${directory}/ssh`);
+  await assert.rejects(ensureKeys(host, directory, "box"), /ssh is no directory/);
+  await Deno.remove(`${directory}/ssh`);
+  await ensureKeys(host, directory, "box");
+  const { publicFile } = projectKeys(directory).host;
+  await Deno.truncate(publicFile, 1_200_000_000);
+  await assert.rejects(
+    ensureKeys(host, directory, "box"),
+    /host_ed25519\.pub is too big for a key/,
+  );
+  await Deno.remove(directory, { recursive: true });
+});
+
 Deno.test("a guest whose clock fell behind is told the time, and one that is ahead is let be", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}:${Deno.env.get("PATH")}`;

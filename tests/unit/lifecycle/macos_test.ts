@@ -12,16 +12,23 @@ const directory = await Deno.makeTempDir();
 
 /** A Mac with this version; `vfkit` is what its vfkit prints, `undefined` for none. */
 async function checksOf(
-  { version = "macOS 15.6", vfkit, confinement = true, runtime = "/tmp/nixbox-501" }: {
+  {
+    version = "macOS 15.6",
+    vfkit,
+    interpreter = "/bin/sh",
+    confinement = true,
+    runtime = "/tmp/nixbox-501",
+  }: {
     readonly version?: string;
     readonly vfkit?: string;
+    readonly interpreter?: string;
     readonly confinement?: boolean;
     readonly runtime?: string;
   },
 ): Promise<readonly Check[]> {
   const program = `${directory}/vfkit`;
   if (vfkit !== undefined) {
-    await Deno.writeTextFile(program, `#!/bin/sh\necho '${vfkit}'\n`, { mode: 0o755 });
+    await Deno.writeTextFile(program, `#!${interpreter}\necho '${vfkit}'\n`, { mode: 0o755 });
   }
   const host: Host = {
     ...here,
@@ -74,6 +81,12 @@ for (const [says, state, detail] of vfkits) {
     assert.match(check?.detail ?? "", detail);
   });
 }
+
+Deno.test("doctor: a vfkit that cannot be started is told, and the rest of the report stays", async () => {
+  const checks = await checksOf({ vfkit: "x", interpreter: "/no/such/program" });
+  assert.equal(find(checks, "vfkit version")?.state, "warning");
+  assert.equal(find(checks, "macOS")?.state, "ok");
+});
 
 Deno.test("doctor: without vfkit on PATH there is nothing to say of its version", async () => {
   assert.equal(find(await checksOf({}), "vfkit version"), undefined);

@@ -34,6 +34,10 @@ Deno.test("seatbelt: the one directory is written to, or only read", () => {
   );
 });
 
+Deno.test("seatbelt: of other packages nothing is there to be read", () => {
+  assert.doesNotMatch(lines().join(), /subpath "\/(Users|nix|opt|usr)?"|"\/(nix|opt|usr\/local)\//);
+});
+
 Deno.test("seatbelt: masks come last, so that they decide", () => {
   const masks = ["/Users/ann/box/.nixbox", "/Users/ann/box/x"];
   assert.equal(

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import type { NetworkPolicy } from "../../../../lib/network/policy.ts";
 import { readProxyLog } from "../../../../lib/network/proxy/log.ts";
 import { textOf } from "../../../../lib/network/proxy/stream.ts";
-import { type ProxyOptions, serveProxy } from "../../../../lib/network/proxy/server.ts";
+import {
+  type ProxyOptions,
+  type ProxyServer,
+  serveProxy,
+} from "../../../../lib/network/proxy/server.ts";
 import { examplePolicy } from "../../support/record.ts";
 import { clientHello, madeHello, serverName } from "./hello.ts";
 
@@ -34,6 +38,10 @@ class Bench {
   policy: NetworkPolicy | undefined = filtered;
   /** What the server says to each connection, at once. */
   answer = "";
+  /** The proxy, while it runs. */
+  server: ProxyServer | undefined;
+  /** Awaited before a place is dialled. */
+  beforeDial: () => Promise<void> = () => Promise.resolve();
   /** The server reads to the end of the client's bytes, then echoes them. */
   isEcho = false;
 
@@ -45,13 +53,15 @@ class Bench {
       log: this.log,
       policy: () => Promise.resolve(this.policy),
       resolve: (name) => Promise.resolve(names[name] ?? []),
-      dial: (address, port) => {
+      dial: async (address, port) => {
         this.dialled.push(`${address}:${port}`);
-        if (address === "80.0.1.250") return Promise.reject(new Error("nobody there"));
-        return Deno.connect({ transport: "unix", path: `${this.directory}/origin` });
+        await this.beforeDial();
+        if (address === "80.0.1.250") throw new Error("nobody there");
+        return await Deno.connect({ transport: "unix", path: `${this.directory}/origin` });
       },
       ...options,
     });
+    this.server = proxy;
     try {
       await work(this);
     } finally {
@@ -355,6 +365,23 @@ proxyTest("a change of the policy holds from the next connection on", async (ben
   };
   assert.match(await bench.say(connect("allowed.test:22")), /^HTTP\/1\.1 403 /);
   assert.equal(await bench.say(connect("two.allowed.test:22")), `${established}hi`);
+});
+
+proxyTest("what is asked for while a name is taken away goes nowhere", async (bench) => {
+  bench.beforeDial = () => {
+    bench.server?.drop();
+    return Promise.resolve();
+  };
+  const head = "POST http://allowed.test/ HTTP/1.1\r\nContent-Length: 4\r\n\r\n";
+  assert.equal(await bench.say(head, "data"), "");
+  bench.beforeDial = () => Promise.resolve();
+  bench.answer = "HTTP/1.1 204 No Content\r\n\r\n";
+  assert.equal(await bench.say("GET http://allowed.test/ HTTP/1.1\r\n\r\n"), bench.answer);
+  // Of the first, the server has heard nothing.
+  assert.ok(
+    bench.asked.every((text) => text === "" || text.startsWith("GET /")),
+    bench.asked.join(),
+  );
 });
 
 proxyTest("without a policy nothing passes", async (bench) => {
