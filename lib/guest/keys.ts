@@ -78,7 +78,7 @@ async function makeKeyDirectory(host: Host, directory: string): Promise<void> {
 }
 
 /** More than any key of OpenSSH's has. */
-const mostBytes = 16_384;
+export const mostKeyBytes = 16_384;
 
 function notKeys(path: string, problem: string): NixboxError {
   return new NixboxError(`${path} ${problem}`, {
@@ -106,7 +106,7 @@ async function isComplete(pair: KeyPair): Promise<boolean> {
     if (half === undefined) continue;
     const path = index === 0 ? pair.privateFile : pair.publicFile;
     if (!half.isFile) throw notKeys(path, "is no plain file, and keys are nothing else");
-    if (half.size > mostBytes) throw notKeys(path, "is too big for a key");
+    if (half.size > mostKeyBytes) throw notKeys(path, "is too big for a key");
   }
   return halves.every((half) => half !== undefined);
 }

@@ -85,7 +85,10 @@ export function sshConfig(
 `;
 }
 
-/** nc(1) as OpenBSD and macOS have it, whatever else is first on PATH; ssh gives the line to the user's shell, after expanding `%`. */
+/**
+ * nc(1) as OpenBSD and macOS have it, whatever else is first on PATH; ssh gives the line to the user's
+ * shell, after expanding `%`.
+ */
 function routeLines(route: SshRoute): string {
   if (route.kind === "address") return `HostName ${route.address}`;
   const socket = quoteWord(route.socket).replaceAll("%", "%%");

@@ -2,10 +2,7 @@ import { ensurePrivateDirectory, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parentOf } from "../host/paths.ts";
 import { run } from "../host/process.ts";
-import type { KeyPair } from "./keys.ts";
-
-/** More than any private key of OpenSSH's has. */
-const mostBytes = 16_384;
+import { type KeyPair, mostKeyBytes } from "./keys.ts";
 
 /**
  * Copies an Ed25519 key that a guest could have replaced to a pair of the project's. The public half
@@ -20,7 +17,7 @@ export async function takeKey(
 ): Promise<string | undefined> {
   const { isFile, size, uid, nlink } = await Deno.lstat(file);
   if (!isFile) return `${file} is no ordinary file`;
-  if (size > mostBytes) return `${file} is too big for a key`;
+  if (size > mostKeyBytes) return `${file} is too big for a key`;
   // Another name of a file elsewhere, which only its owner or root could have made.
   if (uid !== host.user.uid || (nlink ?? 1) > 1) return `${file} is not this project's alone`;
   await ensurePrivateDirectory(parentOf(pair.privateFile), host.user.uid);

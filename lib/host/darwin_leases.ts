@@ -1,3 +1,5 @@
+import { parseIpv4 } from "./ipv4.ts";
+
 /** Records of /var/db/dhcpd_leases, as macOS' bootpd writes them; illustrated in minikube and tart. */
 interface Lease {
   readonly address: string;
@@ -32,7 +34,7 @@ function readLeases(text: string): Lease[] {
     const ends = /^0x[0-9a-f]+$/i.test(value("lease")) ? Number(value("lease")) : 0;
     const hardware = [value("hw_address"), value("identifier")].map(hardwareOf)
       .find((found) => found !== undefined);
-    if (hardware === undefined || !isIpv4(address)) return [];
+    if (hardware === undefined || parseIpv4(address) === undefined) return [];
     return [{ address, hardware, ends }];
   });
 }
@@ -64,7 +66,7 @@ export function addressInNeighbours(text: string, mac: string): string | undefin
   if (wanted === undefined) return undefined;
   for (const line of text.split("\n")) {
     const [, address, hardware] = /\(([\d.]+)\) at ([0-9a-f:]+) /i.exec(line) ?? [];
-    if (address === undefined || !isIpv4(address)) continue;
+    if (address === undefined || parseIpv4(address) === undefined) continue;
     if (octets(hardware ?? "") === wanted) return address;
   }
   return undefined;
@@ -75,9 +77,4 @@ function octets(text: string): string | undefined {
   const parts = text.split(":");
   if (parts.length !== 6 || !parts.every((part) => /^[0-9a-f]{1,2}$/i.test(part))) return undefined;
   return parts.map((part) => Number.parseInt(part, 16)).join(":");
-}
-
-function isIpv4(text: string): boolean {
-  const parts = text.split(".");
-  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
 }

@@ -16,7 +16,7 @@ export const vfkitDriver: HypervisorDriver = {
     // to run within five seconds, vfkit ends, which is the caller's signal.
     const leftMs = () => Math.max(deadline - performance.now(), 100);
     const isRunning = await waitFor(async () => {
-      const { state } = await guest.state({ ...options, timeoutMs: Math.min(5000, leftMs()) });
+      const state = await guest.state({ ...options, timeoutMs: Math.min(5000, leftMs()) });
       if (state === "failed") throw notStarted("vfkit could not run its machine");
       return state === "starting" || state === "stopped" ? undefined : true;
     }, { ...options, timeoutMs: leftMs() });
@@ -63,15 +63,15 @@ class VfkitGuest implements RunningGuest {
 
   constructor(private readonly socketPath: string) {}
 
-  async state(options: CallOptions = { timeoutMs: 5000 }): Promise<{ state: VfkitState }> {
+  async state(options: CallOptions = { timeoutMs: 5000 }): Promise<VfkitState> {
     const { state } = await this.#get("/vm/state", stateSchema, options);
     const known = Object.entries(states).find(([name]) => name === state)?.[1];
-    if (known !== undefined) return { state: known };
+    if (known !== undefined) return known;
     throw new NixboxError(`vfkit's machine is in a state that nixbox does not know: ${state}`);
   }
 
   async info(): Promise<GuestInfo> {
-    const { state } = await this.state();
+    const state = await this.state();
     const { vcpus, memoryBytes } = await this.#get("/vm/inspect", inspectSchema);
     // The service does not tell its version.
     const known = state === "failed" ? "stopped" : state;

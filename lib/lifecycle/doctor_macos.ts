@@ -2,24 +2,25 @@ import type { Host } from "../host/host.ts";
 import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
 import type { Check } from "./check.ts";
+import { isPlainPath } from "./vfkit_path.ts";
 
 /** What machines need of macOS, beside the tools. Facts of releases are those of vfkit's documentation. */
 export async function macosChecks(host: Host): Promise<readonly Check[]> {
+  const version = await host.version();
+  const major = Number(/macOS (\d+)/.exec(version)?.[1]);
   return (await Promise.all([
-    checkVersion(host),
+    checkVersion(version, major),
     checkVfkit(host),
     checkConfinement(host),
     checkRosetta(),
     checkPaths(host),
-    checkLocalNetwork(host),
+    checkLocalNetwork(major),
     checkFirewall(),
   ])).flat();
 }
 
 /** vfkit recommends macOS 14; virtiofs and vsock came with 12. */
-async function checkVersion(host: Host): Promise<Check> {
-  const version = await host.version();
-  const major = Number(/macOS (\d+)/.exec(version)?.[1]);
+function checkVersion(version: string, major: number): Check {
   if (major >= 14) return { name: "macOS", state: "ok", detail: version };
   return {
     name: "macOS",
@@ -81,23 +82,22 @@ async function checkRosetta(): Promise<Check> {
 }
 
 /** vfkit takes no comma and no blank in the paths of its sockets and disks. */
-function checkPaths(host: Host): Promise<readonly Check[]> {
-  const bad = [host.paths.runtime, host.paths.state].find((path) => /[,\s"'%?#\\]/.test(path));
-  if (bad === undefined) return Promise.resolve([]);
-  return Promise.resolve([{
+function checkPaths(host: Host): readonly Check[] {
+  const bad = [host.paths.runtime, host.paths.state].find((path) => !isPlainPath(path));
+  if (bad === undefined) return [];
+  return [{
     name: "paths",
     state: "missing",
     detail: `vfkit cannot use ${bad}: it has a comma, space or such`,
     hint: "set XDG_STATE_HOME and XDG_RUNTIME_DIR to directories without them",
-  }]);
+  }];
 }
 
 /**
  * From macOS 15 on, programs need the user's leave to reach other machines of the local network, and
  * vmnet's guests count as such (Apple, TN3179). ssh goes over vsock, which is none.
  */
-async function checkLocalNetwork(host: Host): Promise<readonly Check[]> {
-  const major = Number(/macOS (\d+)/.exec(await host.version())?.[1]);
+function checkLocalNetwork(major: number): readonly Check[] {
   if (major < 15) return [];
   return [{
     name: "local network",

@@ -1,5 +1,4 @@
 import { parseDomain } from "../config/domain.ts";
-import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
@@ -13,8 +12,8 @@ import type { VmRecord, VsockNetwork } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, statePaths, writeRecord } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
+import { proxyPaths, runningProxy } from "./proxy_place.ts";
 import { writePolicy } from "./proxy_process.ts";
-import { proxyPaths } from "./vsock_plan.ts";
 
 /** What became of a change to a running machine's names. */
 export interface NameChange {
@@ -132,14 +131,14 @@ async function tellProxy(
   policy: NetworkPolicy,
   connections: "finish" | "stop",
 ): Promise<void> {
-  const proxy = record.servers.find(({ id }) => id === "proxy");
-  if (proxy === undefined || !await isAlive(host, proxy.process)) {
+  const proxy = await runningProxy(host, record);
+  if (proxy === undefined) {
     throw new NixboxError(`the proxy of ${record.name} has ended: nothing gets out`, {
       hint: "`nixbox logs proxy` may say why; `nixbox down`, then `nixbox up` starts it anew",
     });
   }
   const { logs } = statePaths(host, record.id);
   await writePolicy(proxyPaths(record.runtimeDirectory, logs).policyFile, policy);
-  if (connections === "stop") Deno.kill(proxy.process.pid, "SIGHUP");
+  if (connections === "stop") Deno.kill(proxy.pid, "SIGHUP");
   await writeRecord(host, { ...record, network: { ...network, policy } });
 }

@@ -12,7 +12,7 @@ import { hasTap, hasVsock, type VmRecord, type VsockRecord } from "../state/reco
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
-import { proxyPaths } from "./vsock_plan.ts";
+import { proxyPaths } from "./proxy_place.ts";
 
 /**
  * What a machine's guest asked for and was refused, the oldest first. Addresses are remembered for

@@ -1,4 +1,3 @@
-import { isAlive } from "../host/end_process.ts";
 import type { Host } from "../host/host.ts";
 import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
 import { dnsmasqPid } from "../network/dnsmasq_process.ts";
@@ -8,6 +7,7 @@ import { countAllowed } from "../network/refused_sets.ts";
 import { hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { requireRunning } from "./machine.ts";
+import { runningProxy } from "./proxy_place.ts";
 
 /** A running machine's network as `network status` tells it, also its shape in JSON. */
 export interface NetworkStatus {
@@ -60,13 +60,12 @@ export async function networkStatus(
 
 async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStatus> {
   const { policy } = record.network;
-  const proxy = record.servers.find(({ id }) => id === "proxy");
   return {
     name: record.name,
     policy,
     allowedAddresses: 0,
     services: policy.mode === "filtered"
-      ? { proxy: proxy !== undefined && await isAlive(host, proxy.process) }
+      ? { proxy: await runningProxy(host, record) !== undefined }
       : {},
     rules: vsockRules(policy),
   };

@@ -15,7 +15,9 @@ import {
   runtimeDirectoryOf,
   wantedShares,
 } from "./machine_plan.ts";
+import { proxyPaths } from "./proxy_place.ts";
 import { requireMasks } from "./share_server.ts";
+import { isPlainPath } from "./vfkit_path.ts";
 
 /** All that a plan for a machine on vsock follows from. */
 export interface VsockPlanInput extends MachineFacts {
@@ -45,15 +47,6 @@ export interface VsockPlan extends MachinePlan {
 
 /** The vsock port on which the guest's sshd listens (nix/guest/ssh.nix). */
 export const sshVsockPort = 2222;
-
-/** Where a machine's proxy is, and what it reads and writes. */
-export function proxyPaths(runtimeDirectory: string, logs: string) {
-  return {
-    socket: `${runtimeDirectory}/proxy.sock`,
-    policyFile: `${runtimeDirectory}/policy.json`,
-    log: `${logs}/proxy.log`,
-  };
-}
 
 /**
  * Makes the plan of `up` where a guest is reached over vsock alone: a pure function of its input.
@@ -107,11 +100,6 @@ function requirePaths(input: VsockPlanInput): void {
       hint: `set ${variable} to a directory without them`,
     });
   }
-}
-
-/** Whether vfkit takes a path, in an option or as a URL. */
-function isPlainPath(path: string): boolean {
-  return /^\/[^,\s"'%?#\\]*$/.test(path);
 }
 
 function recordOf(

@@ -1,3 +1,4 @@
+import { within } from "../../host/wait.ts";
 import type { NetworkPolicy } from "../policy.ts";
 import { inspected } from "../policy.ts";
 import { readHelloName } from "./client_hello.ts";
@@ -79,21 +80,6 @@ function endOfHead(bytes: Uint8Array, from: number): number | undefined {
     if (bytes[at + 1] === 10 && bytes[at + 2] === 13 && bytes[at + 3] === 10) return at;
   }
   return undefined;
-}
-
-/** The work's result, or "late". */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | "late"> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), milliseconds);
-  });
-  // What comes of it later is of no use any more.
-  work.catch(() => {});
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A connection to the place that was asked for; else the client has its answer. */

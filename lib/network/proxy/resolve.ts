@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { sleep } from "../../host/wait.ts";
+import { within } from "../../host/wait.ts";
 
 /** Gives the addresses of a name, IPv4 first; none if it has none. */
 export type Resolve = (name: string, servers: readonly string[]) => Promise<readonly string[]>;
@@ -12,8 +12,8 @@ export const resolveName: Resolve = async (name, servers) => {
   const [server] = servers;
   try {
     if (server === undefined) {
-      const found = await withinBound(lookup(name, { all: true }));
-      return byFamily(found.map(({ address }) => address));
+      const found = await within(lookupMs, lookup(name, { all: true }));
+      return found === "late" ? [] : byFamily(found.map(({ address }) => address));
     }
     return await askServers(name, servers);
   } catch {
@@ -22,17 +22,7 @@ export const resolveName: Resolve = async (name, servers) => {
 };
 
 /** The OS has no bound of its own that a client would wait for. */
-async function withinBound<T>(work: Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const late = sleep(15_000, over.signal).then((): never => {
-    throw new Error("the OS did not resolve the name in time");
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    over.abort();
-  }
-}
+const lookupMs = 15_000;
 
 /** The first server that answers both questions decides, as in resolv.conf(5). */
 async function askServers(name: string, servers: readonly string[]): Promise<readonly string[]> {
