@@ -41,11 +41,13 @@ EXAMPLES
     const { buildProject } = await import("../lib/lifecycle/build.ts");
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const options = { force: flags.force, signal: stopSignal(terminal) };
-    const result = await follow(
-      terminal,
-      globals,
-      new Operation((emit) => buildProject(host, project, options, emit)),
-    );
+    const { withConsent } = await import("./consent.ts");
+    const result = await withConsent(terminal, host, project, () =>
+      follow(
+        terminal,
+        globals,
+        new Operation((emit) => buildProject(host, project, options, emit)),
+      ));
     if (flags.print) {
       const { describeRunner } = await import("../lib/lifecycle/build.ts");
       return terminal.print(JSON.stringify(await describeRunner(result), null, 2));

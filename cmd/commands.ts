@@ -71,7 +71,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./plugin.ts")).command,
   },
   trust: {
-    brief: "look at what a machine may have changed of the config, and accept it",
+    brief: "show what this project asks of this host, and accept it",
     load: async () => (await import("./trust.ts")).command,
   },
   doctor: {

@@ -28,9 +28,15 @@ EXAMPLES
   },
   func: async function (flags) {
     const { host, project } = await hostAndProject(this.globals);
-    const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
+    const { loadAcceptedConfig } = await import("../lib/lifecycle/trust/consent.ts");
     const { maskSecrets } = await import("../lib/config/mask.ts");
-    const config = await loadTrustedConfig(host, project);
+    const { withConsent } = await import("./consent.ts");
+    const config = await withConsent(
+      this.terminal,
+      host,
+      project,
+      () => loadAcceptedConfig(host, project),
+    );
     const shown = flags.showSecrets ? config : maskSecrets(config);
     this.terminal.print(JSON.stringify(shown, null, 2));
   },

@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import type { CommandLineContext } from "./context.ts";
+import { type CommandLineContext, hostOnly } from "./context.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -16,7 +16,7 @@ EXAMPLES
   func: async function () {
     const { globals, terminal } = this;
     const { initProject } = await import("../lib/lifecycle/init.ts");
-    const files = await initProject(globals.project ?? Deno.cwd());
+    const files = await initProject(await hostOnly(), globals.project ?? Deno.cwd());
     if (globals.json) return terminal.print(JSON.stringify({ files }));
     if (globals.quiet) return;
     for (const file of files) terminal.print(`wrote ${file}`);

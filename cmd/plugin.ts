@@ -19,9 +19,9 @@ EXAMPLES
   },
   func: async function (_flags, name) {
     const { terminal, globals } = this;
-    const { project } = await hostAndProject(globals);
+    const { host, project } = await hostAndProject(globals);
     const { newPlugin } = await import("../lib/lifecycle/new_plugin.ts");
-    const directory = await newPlugin(project, name, this.commandNames);
+    const directory = await newPlugin(host, project, name, this.commandNames);
     if (globals.json) return terminal.print(JSON.stringify({ directory }));
     terminal.print(`wrote ${directory}`);
     if (!globals.quiet) {

@@ -24,9 +24,15 @@ export async function tryPlugin(
   if (project === undefined) return undefined;
   const isNamed = (await Deno.readTextFile(project.configFile)).includes(name);
   if (!isNamed && !await isBuiltInPlugin(name)) return undefined;
-  const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
-  const config = await loadTrustedConfig(host, project);
-  const plugins = await listPlugins(config);
+  const { openAcceptedConfig } = await import("../lib/lifecycle/trust/consent.ts");
+  const { withConsent } = await import("./consent.ts");
+  await using accepted = await withConsent(
+    terminal,
+    host,
+    project,
+    () => openAcceptedConfig(host, project),
+  );
+  const plugins = await listPlugins(accepted.config);
   const plugin = plugins.find((one) => one.name === name && one.isInUse) ??
     plugins.find((one) => one.name === name);
   if (plugin === undefined) return undefined;
@@ -41,5 +47,5 @@ export async function tryPlugin(
     return 0;
   }
   const { runPluginCommand } = await import("../lib/lifecycle/run_plugin.ts");
-  return await runPluginCommand(host, project, config, plugin, words);
+  return await runPluginCommand(host, project, accepted, plugin, words);
 }

@@ -33,8 +33,9 @@ EXAMPLES
     async function configIfAny() {
       const { host, project } = await hostAndProjectIfAny(globals);
       if (project === undefined) return undefined;
-      const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");
-      return await loadTrustedConfig(host, project);
+      const { loadAcceptedConfig } = await import("../lib/lifecycle/trust/consent.ts");
+      const { withConsent } = await import("./consent.ts");
+      return await withConsent(terminal, host, project, () => loadAcceptedConfig(host, project));
     }
   },
 });

@@ -59,6 +59,7 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const { planUp, up } = await import("../lib/lifecycle/up.ts");
+    const { withConsent } = await import("./consent.ts");
     const options = {
       noBuild: flags.noBuild,
       signal: stopSignal(terminal),
@@ -69,19 +70,23 @@ EXAMPLES
     };
     if (flags.dryRun) {
       const { printPlan } = await import("./print_plan.ts");
-      const plan = await follow(
-        terminal,
-        globals,
-        new Operation((emit) => planUp(host, project, options, emit)),
-      );
+      const plan = await withConsent(terminal, host, project, () =>
+        follow(
+          terminal,
+          globals,
+          new Operation((emit) => planUp(host, project, options, emit)),
+        ));
       return printPlan(terminal, globals, plan);
     }
-    const startedAt = performance.now();
-    const { record, wasUp } = await follow(
-      terminal,
-      globals,
-      new Operation((emit) => up(host, project, options, emit)),
-    );
+    let startedAt = performance.now();
+    const { record, wasUp } = await withConsent(terminal, host, project, () => {
+      startedAt = performance.now();
+      return follow(
+        terminal,
+        globals,
+        new Operation((emit) => up(host, project, options, emit)),
+      );
+    });
     if (globals.json) {
       const { status } = await import("../lib/lifecycle/status.ts");
       const { machines } = await status(host);

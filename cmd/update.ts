@@ -39,11 +39,13 @@ EXAMPLES
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const { updateProject } = await import("../lib/lifecycle/update.ts");
     const options = { inputs: input, signal: stopSignal(terminal) };
-    const result = await follow(
-      terminal,
-      globals,
-      new Operation((emit) => updateProject(host, project, options, emit)),
-    );
+    const { withConsent } = await import("./consent.ts");
+    const result = await withConsent(terminal, host, project, () =>
+      follow(
+        terminal,
+        globals,
+        new Operation((emit) => updateProject(host, project, options, emit)),
+      ));
     if (globals.json) return terminal.print(JSON.stringify(result, null, 2));
     if (result.changes.length === 0) return terminal.print("everything was new already");
     const short = (version: string) =>

@@ -4,15 +4,18 @@
 # is needed, so this evaluates in milliseconds on any host that has Nix.
 #
 #   configFile  the project's config.nix, a path as a string
+#   root        where the project's files are read from: a copy of them, at their absolute paths below
+#               this directory; "" where that copy is all that there is
 #   pluginsDir  where the built-in plugins are
-#   factsFile   JSON that nixbox writes: what the defaults follow from (lib/config/facts.ts)
+#   facts       JSON: what the defaults follow from (lib/config/facts.ts)
 #
 # The result is plain data; lib/config/schema.ts checks it.
 {
   configFile,
+  root,
   pluginsDir,
-  factsFile,
-}:
+  facts,
+}@arguments:
 let
   inherit (builtins)
     attrNames
@@ -34,7 +37,7 @@ let
     toString
     ;
 
-  facts = builtins.fromJSON (builtins.readFile (asPath factsFile));
+  facts = builtins.fromJSON arguments.facts;
 
   asPath = text: /. + text;
   hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
@@ -50,16 +53,25 @@ let
   # The directory of a file, as text.
   directoryOf = file: toString (dirOf (asPath file));
 
+  # Where a file of the project's is read from, and what a path of the copy stands for.
+  inCopy = path: asPath (root + path);
+  original =
+    path:
+    if root != "" && hasPrefix (root + "/") path then
+      substring (stringLength root) (stringLength path) path
+    else
+      path;
+
   # A path in a config: an absolute one as it is, "./x", "../x" and "x" against the config's own
   # directory, "~/x" against the host's home. Paths of Nix itself are absolute already.
   absolute =
     base: value:
     if isPath value then
-      toString value
+      original (toString value)
     else if !isString value then
       value
     else if hasPrefix "/" value then
-      toString (asPath value)
+      original (toString (asPath value))
     else if value == "~" || hasPrefix "~/" value then
       facts.home + substring 1 (stringLength value) value
     else
@@ -118,28 +130,25 @@ let
     entry: if hasSuffix ".nix" entry then substring 0 (stringLength entry - 4) entry else entry
   ) (attrNames (readDir (asPath pluginsDir)));
   isName = reference: isString reference && builtins.match "[A-Za-z0-9_-]+" reference != null;
-  pluginFile =
+  pluginPath =
+    reference: if isName reference then "${pluginsDir}/${reference}" else absolute configDir reference;
+  # What a plugin's path may stand for.
+  candidates = path: [
+    "${path}/default.nix"
+    "${path}.nix"
+  ] ++ (if hasSuffix ".nix" path then [ path ] else [ ]);
+  findPlugin =
     reference:
     let
-      path = if isName reference then "${pluginsDir}/${reference}" else absolute configDir reference;
-      candidates = filter pathExists (
-        map asPath [
-          "${path}/default.nix"
-          "${path}.nix"
-        ]
-      );
+      at = if isName reference then asPath else inCopy;
+      found = filter (file: pathExists (at file)) (candidates (pluginPath reference));
     in
-    if candidates != [ ] then
-      toString (builtins.head candidates)
-    else if hasSuffix ".nix" path && pathExists (asPath path) then
-      path
-    else
-      throw "plugin \"${toString reference}\": there is no such plugin; built in are: ${concatStringsSep ", " builtInNames}; others are named by their path";
+    if found == [ ] then null else { file = builtins.head found; inherit at; };
   readPlugin =
     reference:
     let
-      file = pluginFile reference;
-      set = call (import (asPath file));
+      inherit (findPlugin reference) file at;
+      set = call (import (at file));
       name =
         let
           base = baseNameOf file;
@@ -166,7 +175,7 @@ let
   projectDir = directoryOf configDir;
   userConfig =
     let
-      set = call (import (asPath configFile));
+      set = call (import (inCopy configFile));
     in
     if isAttrs set then set else throw "${configFile} is not an attribute set: it must be { ... }";
   pluginNames =
@@ -174,6 +183,8 @@ let
       names = userConfig.plugins or [ ];
     in
     if isList names then names else throw "plugins must be a list of names and paths";
+  # Plugins that are not in the copy: nixbox looks whether the host has them.
+  missing = filter (reference: findPlugin reference == null) pluginNames;
   plugins = map readPlugin pluginNames;
 
   max = a: b: if a > b then a else b;
@@ -254,27 +265,32 @@ let
           ) keys
         )
       );
+  resolved =
+    merged
+    // {
+      plugins = map (plugin: { inherit (plugin) name path; }) plugins;
+      network = deduplicate merged.network [
+        "domains"
+        "ports"
+        "dns"
+        "allowHost"
+        "allowPrivate"
+      ];
+      nix = deduplicate merged.nix [
+        "packages"
+        "ldLibraries"
+        "modules"
+      ];
+    };
 in
 {
-  # Attributes, since `nix eval --file` passes its arguments only on the way to one.
-
-  # The plugins' files alone, without what is in them: to be looked at before they are evaluated.
-  pluginFiles = map pluginFile pluginNames;
-
-  resolved = merged
-  // {
-    plugins = map (plugin: { inherit (plugin) name path; }) plugins;
-    network = deduplicate merged.network [
-      "domains"
-      "ports"
-      "dns"
-      "allowHost"
-      "allowPrivate"
-    ];
-    nix = deduplicate merged.nix [
-      "packages"
-      "ldLibraries"
-      "modules"
-    ];
+  # An attribute, since `nix eval --file` passes its arguments only on the way to one.
+  answer = {
+    missing = map (reference: {
+      name = toString (if isPath reference then original (toString reference) else reference);
+      path = if isName reference then null else pluginPath reference;
+    }) missing;
+    inherit builtInNames;
+    resolved = if missing == [ ] then resolved else null;
   };
 }

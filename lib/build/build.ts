@@ -59,7 +59,7 @@ export async function build(
   options: BuildOptions,
   emit: Emit,
 ): Promise<Built> {
-  await requireLock(project, input.assets);
+  await requireLock(input);
   const staged = `${buildDirectory}/stage`;
   const hash = await stage(staged, input);
   const last = await findLastBuild(buildDirectory);
@@ -87,6 +87,8 @@ export async function buildStaged(
   await runNix(
     [
       ...[program, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
+      // What is evaluated runs nothing: a derivation that an evaluation waits for is a build before it.
+      ...["--option", "allow-import-from-derivation", "false"],
       ...[...nixFeatures, "--log-format", "internal-json", "--print-build-logs"],
     ],
     staged,
@@ -105,9 +107,9 @@ export async function noteBuild(
   return { ...built, isFresh: true };
 }
 
-async function requireLock(project: Project, assets: string): Promise<void> {
-  const file = `${project.configDirectory}/flake.lock`;
-  const lock = await readTextIfExists(file);
+async function requireLock({ assets, files, configDirectory }: StageInput): Promise<void> {
+  const file = `${configDirectory}/flake.lock`;
+  const lock = await readTextIfExists(`${files}${file}`);
   if (lock === undefined) return;
   requireWholeLock(lock, await Deno.readTextFile(`${assets}/flake.lock`), file);
 }

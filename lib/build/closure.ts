@@ -5,6 +5,8 @@ import { pathLiterals } from "./path_literals.ts";
 /** A file or a symlink that goes into the stage, by its absolute path. */
 export interface StagedEntry {
   readonly path: string;
+  /** Where it is read from: its place in a copy, or its path itself. */
+  readonly from: string;
   /** Where a symlink leads, absolute; `undefined` for a file. */
   readonly linkTarget?: string;
 }
@@ -12,7 +14,16 @@ export interface StagedEntry {
 export interface ClosureLimits {
   /** The project's `.nixbox`: its keys never go into a stage, nor does a directory that holds it. */
   readonly configDirectory: string;
+  /** A copy of the project's files, at their absolute paths below it. */
+  readonly root?: string;
+  /** What is not in the copy, since it is the same for every project. */
+  readonly outside?: readonly string[];
   readonly mostFiles?: number;
+}
+
+/** Where a file is read from. */
+function placeOf(path: string, { root = "", outside = [] }: ClosureLimits): string {
+  return outside.some((directory) => isWithin(path, directory)) ? path : `${root}${path}`;
 }
 
 /**
@@ -55,26 +66,28 @@ interface Read {
 async function readEntry(
   path: string,
   namedBy: string,
-  { configDirectory }: ClosureLimits,
+  limits: ClosureLimits,
 ): Promise<Read | undefined> {
+  const { configDirectory } = limits;
   if (isWithin(path, `${configDirectory}/ssh`)) return { leadsTo: [] };
-  const info = await lstatIfExists(path);
+  const from = placeOf(path, limits);
+  const info = await lstatIfExists(from);
   if (info === undefined) return undefined;
   if (info.isSymlink) {
-    const linkTarget = resolvePath(parentOf(path), await Deno.readLink(path));
-    return { entry: { path, linkTarget }, leadsTo: [linkTarget] };
+    const linkTarget = resolvePath(parentOf(path), await Deno.readLink(from));
+    return { entry: { path, from, linkTarget }, leadsTo: [linkTarget] };
   }
   if (info.isDirectory) {
     if (isWithin(configDirectory, path) && path !== configDirectory) {
       throw tooMuch(`${path}, the directory that holds .nixbox`, namedBy);
     }
     const leadsTo: string[] = [];
-    for await (const { name } of Deno.readDir(path)) leadsTo.push(joinPath(path, name));
+    for await (const { name } of Deno.readDir(from)) leadsTo.push(joinPath(path, name));
     return { leadsTo };
   }
   if (!info.isFile) return { leadsTo: [] };
-  const leadsTo = path.endsWith(".nix") ? references(path, await Deno.readTextFile(path)) : [];
-  return { entry: { path }, leadsTo };
+  const leadsTo = path.endsWith(".nix") ? references(path, await Deno.readTextFile(from)) : [];
+  return { entry: { path, from }, leadsTo };
 }
 
 /** What a Nix file names, as absolute paths. */

@@ -84,3 +84,46 @@ export function lockChanges(before: string, after: string): readonly InputChange
     return from?.version === to.version ? [] : [{ input, from, to }];
   });
 }
+
+const nodesSchema = z.object({
+  nodes: z.record(
+    z.string(),
+    z.object({ locked: z.optional(z.record(z.string(), z.unknown())) }),
+  ),
+});
+
+/**
+ * The sources in a lock that nixbox's own lock has not: a line for each, with where it comes from.
+ * An input decides what is built, and by that what runs as the hypervisor.
+ */
+export function foreignInputs(text: string, own: string): readonly string[] {
+  const known = new Set([...lockedNodes(own) ?? []].map(([, locked]) => canonical(locked)));
+  const nodes = lockedNodes(text);
+  if (nodes === undefined) return ["a flake.lock that cannot be read"];
+  return [...nodes].filter(([, locked]) => !known.has(canonical(locked)))
+    .map(([name, locked]) => `${name}: ${sourceOf(locked)}`);
+}
+
+type Locked = Readonly<Record<string, unknown>>;
+
+function lockedNodes(text: string): ReadonlyMap<string, Locked> | undefined {
+  const parsed = nodesSchema.safeParse(parseJson(text));
+  if (!parsed.success) return undefined;
+  return new Map(
+    Object.entries(parsed.data.nodes).flatMap(([name, { locked }]) =>
+      locked === undefined ? [] : [[name, locked]]
+    ),
+  );
+}
+
+function canonical(locked: Locked): string {
+  return JSON.stringify(Object.entries(locked).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** "github:NixOS/nixpkgs 6438…", in the manner of a flake reference. */
+function sourceOf(locked: Locked): string {
+  const word = (key: string) => typeof locked[key] === "string" ? locked[key] : undefined;
+  const place = word("url") ?? word("path") ??
+    [word("owner"), word("repo")].filter((part) => part !== undefined).join("/");
+  return `${word("type") ?? "input"}:${place} ${word("rev") ?? word("narHash") ?? "(not pinned)"}`;
+}

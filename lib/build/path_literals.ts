@@ -5,6 +5,16 @@ export interface PathLiteral {
   readonly isComputed: boolean;
 }
 
+/** A path or a plain string of a Nix text, with the attribute that it is a value of. */
+export interface Literal extends PathLiteral {
+  readonly isString: boolean;
+  /**
+   * Names of the attributes that it lies in, joined by dots, lists not counted: `scripts.path` in
+   * `scripts = [ { path = ./x; } ]`. Empty in parentheses and in `${...}`, where it may be anything.
+   */
+  readonly attribute: string;
+}
+
 type Mode = "code" | "string" | "indented string";
 
 /** Tokens by the grammar of the Nix manual, "String literal", "Path literal" and "Comments". */
@@ -16,42 +26,70 @@ const wordInCode = /[A-Za-z_][\w'-]*/y;
 const ignoredInString = /\\[^]|\$[^{"\\]/y;
 const ignoredInIndentedString = /'''|''\$|''\\[^]|\$[^{']/y;
 
+const attributeInCode = /([A-Za-z_][\w'-]*(?:\s*\.\s*(?:[A-Za-z_][\w'-]*|"[^"\\$]*"))*)\s*=(?!=)/y;
+const stringInCode = /"((?:[^"\\$]|\\[^]|\$(?!\{))*)"/y;
+
 /** Finds the relative paths that a Nix text names, in order. */
 export function pathLiterals(text: string): PathLiteral[] {
-  return allPathLiterals(text).filter(({ path }) => !/^[/~]/.test(path));
+  return literals(text).filter(({ path, isString }) => !isString && !/^[/~]/.test(path))
+    .map(({ path, isComputed }) => ({ path, isComputed }));
 }
 
-/** Finds all paths that a Nix text names, absolute ones and those of the home directory too. */
-export function allPathLiterals(text: string): PathLiteral[] {
-  const found: PathLiteral[] = [];
-  const modes: Mode[] = ["code"];
+/** A bracket that is open: what values in it are of, and the attribute that was named last in it. */
+interface Level {
+  readonly mode: Mode;
+  readonly outer: string;
+  attribute: string;
+}
+
+/** Finds all paths and plain strings of a Nix text, absolute paths and those of the home too. */
+export function literals(text: string): Literal[] {
+  const found: Literal[] = [];
+  const levels: Level[] = [{ mode: "code", outer: "", attribute: "" }];
   let at = 0;
-  const take = (pattern: RegExp): string | undefined => {
+  const match = (pattern: RegExp): RegExpExecArray | undefined => {
     pattern.lastIndex = at;
-    const [token] = pattern.exec(text) ?? [];
-    if (token) at += token.length;
-    return token;
+    const result = pattern.exec(text);
+    if (!result?.[0]) return undefined;
+    at += result[0].length;
+    return result;
   };
+  const take = (pattern: RegExp): string | undefined => match(pattern)?.[0];
   const goesOnWith = (token: string) => text.startsWith(token, at);
-  const enter = (mode: Mode, length: number) => {
-    modes.push(mode);
+  const level = (): Level => levels.at(-1) ?? { mode: "code", outer: "", attribute: "" };
+  const enter = (mode: Mode, length: number, outer = "", attribute = outer) => {
+    levels.push({ mode, outer, attribute });
     at += length;
   };
   const leave = (length: number) => {
-    modes.pop();
+    if (levels.length > 1) levels.pop();
     at += length;
   };
+  const add = (path: string, isString: boolean) =>
+    found.push({ path, isString, isComputed: goesOnWith("${"), attribute: level().attribute });
   const stepInCode = () => {
     if (take(ignoredInCode)) return;
+    const { outer, attribute } = level();
     const path = take(homePathInCode) ?? take(pathInCode);
-    if (path) {
-      found.push({ path, isComputed: goesOnWith("${") });
-    } else if (goesOnWith("''")) enter("indented string", 2);
-    else if (goesOnWith('"')) enter("string", 1);
-    else if (goesOnWith("${")) enter("code", 2);
-    else if (goesOnWith("{")) enter("code", 1);
-    else if (goesOnWith("}")) leave(1);
-    else if (!take(wordInCode)) at++;
+    if (path) add(path, false);
+    else if (goesOnWith("''")) enter("indented string", 2);
+    else if (goesOnWith('"')) {
+      const string = match(stringInCode)?.[1];
+      if (string === undefined) enter("string", 1);
+      else add(string.replace(/\\([^])/g, "$1"), true);
+    } else if (goesOnWith("${")) enter("code", 2);
+    else if (goesOnWith("{")) enter("code", 1, attribute === "" ? "" : `${attribute}.`, "");
+    else if (goesOnWith("[")) enter("code", 1, outer, attribute);
+    else if (goesOnWith("(")) enter("code", 1);
+    else if (/[}\])]/.test(text[at] ?? "")) leave(1);
+    else if (goesOnWith(";")) {
+      level().attribute = "";
+      at++;
+    } else {
+      const name = match(attributeInCode)?.[1];
+      if (name !== undefined) level().attribute = outer + name.replace(/[\s"]/g, "");
+      else if (!take(wordInCode)) at++;
+    }
   };
   const stepInString = (ignored: RegExp, end: string) => {
     if (take(ignored)) return;
@@ -60,7 +98,7 @@ export function allPathLiterals(text: string): PathLiteral[] {
     else at++;
   };
   while (at < text.length) {
-    const mode = modes.at(-1) ?? "code";
+    const { mode } = level();
     if (mode === "code") stepInCode();
     else if (mode === "string") stepInString(ignoredInString, '"');
     else stepInString(ignoredInIndentedString, "''");

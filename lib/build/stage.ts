@@ -10,6 +10,8 @@ import { sha256 } from "../host/hash.ts";
 export interface StageInput {
   /** nixbox's own flake.nix, flake.lock and nix/. */
   readonly assets: string;
+  /** Where the project's files are read from, at their absolute paths below it: as they were accepted. */
+  readonly files: string;
   readonly configDirectory: string;
   readonly config: Config;
   readonly hypervisor: HypervisorName;
@@ -47,25 +49,33 @@ export async function hashStage(directory: string, config: Config): Promise<stri
   return await hashTree(directory, await otherInputs(config));
 }
 
-async function copyOwnFiles({ assets, configDirectory }: StageInput, to: string): Promise<void> {
+async function copyOwnFiles(
+  { assets, files, configDirectory }: StageInput,
+  to: string,
+): Promise<void> {
   await copyTree(`${assets}/flake.nix`, `${to}/flake.nix`);
   // Not copied with its mode: nixbox's own may be read-only, and an update writes to this one.
   const own = await Deno.readTextFile(`${assets}/flake.lock`);
-  const lock = await readTextIfExists(`${configDirectory}/flake.lock`) ?? own;
+  const lock = await readTextIfExists(`${files}${configDirectory}/flake.lock`) ?? own;
   await Deno.writeTextFile(`${to}/flake.lock`, lock, { mode: 0o644 });
   await copyTree(`${assets}/nix`, `${to}/nix`);
 }
 
 /** Modules keep their absolute places below `project/files`, so that relative imports hold. */
-async function copyModules({ config, configDirectory }: StageInput, to: string): Promise<void> {
-  const files = `${to}/project/files`;
-  await Deno.mkdir(files, { recursive: true });
-  for (const { path, linkTarget } of await moduleClosure(config.nix.modules, { configDirectory })) {
+async function copyModules(
+  { assets, config, files, configDirectory }: StageInput,
+  to: string,
+): Promise<void> {
+  const staged = `${to}/project/files`;
+  await Deno.mkdir(staged, { recursive: true });
+  // Modules of built-in plugins are nixbox's own, and not in the copy.
+  const limits = { configDirectory, root: files, outside: [assets, "/nix/store"] };
+  for (const { from, path, linkTarget } of await moduleClosure(config.nix.modules, limits)) {
     if (linkTarget === undefined) {
-      await copyTree(path, `${files}${path}`);
+      await copyTree(from, `${staged}${path}`);
     } else {
-      await Deno.mkdir(`${files}${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
-      await Deno.symlink(`${upToRoot(path)}${linkTarget.slice(1)}`, `${files}${path}`);
+      await Deno.mkdir(`${staged}${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+      await Deno.symlink(`${upToRoot(path)}${linkTarget.slice(1)}`, `${staged}${path}`);
     }
   }
 }

@@ -14,13 +14,14 @@ export interface EnvReader {
 export const callersEnv: EnvReader = { variable: (name) => Deno.env.get(name) };
 
 /**
- * The guest's variables with the values that their sources have now. A command runs in the project's
- * directory with stdin closed; one newline at its end, or a file's, is not part of the value.
+ * The guest's variables with the values that their sources have now. A command runs in `.nixbox`, which
+ * no guest can write to on Linux, with stdin closed and NIXBOX_PROJECT for the rest; one newline at its
+ * end, or a file's, is not part of the value.
  *
  * @throws {NixboxError} that names the variable and never shows a value.
  */
 export async function resolveEnv(
-  project: Pick<Project, "directory">,
+  project: Pick<Project, "directory" | "configDirectory">,
   env: Readonly<Record<string, EnvValue>>,
   reader: EnvReader = callersEnv,
 ): Promise<Readonly<Record<string, string>>> {
@@ -40,7 +41,7 @@ export async function resolveEnv(
 }
 
 async function read(
-  project: Pick<Project, "directory">,
+  project: Pick<Project, "directory" | "configDirectory">,
   name: string,
   source: EnvSource,
   { variable, signal }: EnvReader,
@@ -56,7 +57,8 @@ async function read(
   if ("file" in source) return await readFile(name, source.file);
   try {
     const { stdout } = await run(source.command, {
-      cwd: project.directory,
+      cwd: project.configDirectory,
+      env: { NIXBOX_PROJECT: project.directory },
       ...(signal === undefined ? {} : { signal }),
     });
     return withoutNewline(stdout);
@@ -64,7 +66,7 @@ async function read(
     if (signal?.aborted) throw error;
     throw new NixboxError(`env.${name}: ${messageOf(error)}`, {
       where: "env",
-      hint: "run the command by hand in the project's directory; it may not ask on stdin",
+      hint: "run the command by hand in .nixbox; it may not ask on stdin",
       log: error instanceof CommandError ? lastLines(error.stderr, 6) : [],
     });
   }

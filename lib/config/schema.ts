@@ -92,6 +92,7 @@ const mounts = z.array(
     target,
     readonly: z._default(z.boolean(), false),
     overlay: z._default(z.boolean(), false),
+    optional: z.optional(z.boolean()),
   }),
 ).check((context) => {
   const seen = new Set<string>();
@@ -227,7 +228,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     network: Object.keys(configSchema.shape.network.shape),
     nix: Object.keys(configSchema.shape.nix.shape),
     hooks: Object.keys(configSchema.shape.hooks.shape),
-    mounts: ["source", "target", "readonly", "overlay"],
+    mounts: ["source", "target", "readonly", "overlay", "optional"],
     scripts: ["path", "optional"],
   };
   return [...(shapes[String(path[0] ?? "")] ?? [])];

@@ -41,13 +41,15 @@ export interface Config {
   readonly hypervisor: HypervisorChoice;
   /**
    * `source` absolute on the host; `target` absolute, or starting with `~/`, in the guest. With
-   * `overlay` the guest may change what it sees, in its own memory only.
+   * `overlay` the guest may change what it sees, in its own memory only. One that is `optional` is
+   * left out where the host has no such directory.
    */
   readonly mounts: readonly {
     readonly source: string;
     readonly target: string;
     readonly readonly: boolean;
     readonly overlay: boolean;
+    readonly optional?: boolean | undefined;
   }[];
   /** What the guest may reach. */
   readonly network: {

@@ -1,5 +1,4 @@
-import type { Config, Project } from "../config/types.ts";
-import { loadTrustedConfig } from "./trust.ts";
+import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -9,6 +8,7 @@ import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
 import { lockProject, statePaths } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
+import { type AcceptedConfig, acceptingOwnChange, openAcceptedConfig } from "./trust/consent.ts";
 
 export type { Built } from "../build/build.ts";
 
@@ -18,29 +18,37 @@ const step = "build the machine";
 export async function buildRunner(
   host: Host,
   project: Project,
-  config: Config,
+  accepted: AcceptedConfig,
   hypervisor: HypervisorName,
   options: { readonly force?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  const input = await stageInput(host, project, config, hypervisor);
+  const input = await stageInput(host, project, accepted, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
-  return await tellStep(
-    emit,
-    step,
-    () => build(host, project, directory, input, { force, signal, step }, emit),
-  );
+  // The first build writes the project's lock.
+  return await acceptingOwnChange(host, project, accepted.examined, isLock, () =>
+    tellStep(
+      emit,
+      step,
+      () => build(host, project, directory, input, { force, signal, step }, emit),
+    ));
+}
+
+/** Whether a file of the project's is the one that a build or an update writes. */
+export function isLock(name: string): boolean {
+  return name === ".nixbox/flake.lock";
 }
 
 export async function stageInput(
   host: Host,
   project: Project,
-  config: Config,
+  { config, snapshot }: AcceptedConfig,
   hypervisor: HypervisorName,
 ): Promise<StageInput> {
   return {
     assets: await assetsDirectory(),
+    files: snapshot.files,
     configDirectory: project.configDirectory,
     config,
     hypervisor,
@@ -64,8 +72,12 @@ export async function buildProject(
   options: { readonly force?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
-  const chosen = chooseHypervisor(config.hypervisor, {
+  await using accepted = await tellStep(
+    emit,
+    "read the config",
+    () => openAcceptedConfig(host, project),
+  );
+  const chosen = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,
     acceleration: await host.acceleration(),
   });
@@ -76,7 +88,7 @@ export async function buildProject(
     emit,
   });
   try {
-    return await buildRunner(host, project, config, chosen.hypervisor, options, emit);
+    return await buildRunner(host, project, accepted, chosen.hypervisor, options, emit);
   } finally {
     lock.release();
   }

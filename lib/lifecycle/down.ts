@@ -75,12 +75,13 @@ async function stop(
   const wasUp = record.vmm !== undefined && await isAlive(host, record.vmm);
   const subject = {
     name: record.name,
-    project: await exists(record.project) ? record.project : "/",
+    project: record.project,
     ...(hasTap(record) ? { address: record.network.address } : {}),
     runtimeDirectory: record.runtimeDirectory,
   };
+  const { files = [] } = record.hooks;
   if (wasUp && record.state === "running") {
-    await runHooks("pre-down", record.hooks.preDown, subject, emit);
+    await runHooks("pre-down", record.hooks.preDown, files, subject, emit);
   }
   await writeRecord(host, { ...record, state: "stopping" });
   let isGraceful = false;
@@ -91,7 +92,7 @@ async function stop(
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
   if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
   const { address: _, runtimeDirectory: __, ...gone } = subject;
-  await runHooks("post-down", record.hooks.postDown, gone, emit);
+  await runHooks("post-down", record.hooks.postDown, files, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
   return { wasUp, name: record.name, stop };
 }

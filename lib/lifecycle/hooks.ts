@@ -1,7 +1,10 @@
 import { type Emit, tellStep } from "../host/progress.ts";
-import { messageOf } from "../host/error.ts";
+import { configDirectoryOf } from "../config/find.ts";
+import { messageOf, NixboxError } from "../host/error.ts";
+import { exists } from "../host/files.ts";
 import { run } from "../host/process.ts";
 import { sshPaths } from "../guest/ssh.ts";
+import { changedFile, type HostFile } from "./trust/host_files.ts";
 
 export type HookEvent = "pre-up" | "post-up" | "pre-down" | "post-down";
 
@@ -15,12 +18,15 @@ export interface HookSubject {
 }
 
 /**
- * Runs the hooks of one event on the host, each by `sh -c`, in the project's directory, with stdin
- * closed. A hook that fails is told as a warning; the others still run.
+ * Runs the hooks of one event on the host, each by `sh -c`, in `.nixbox`, which no guest can write to
+ * on Linux, with stdin closed. A hook that fails is told as a warning; the others still run.
+ *
+ * @param files What they may run: if one of these is not as it was accepted, no hook runs.
  */
 export async function runHooks(
   event: HookEvent,
   hooks: readonly string[],
+  files: readonly HostFile[],
   subject: HookSubject,
   emit: Emit,
   signal?: AbortSignal,
@@ -29,8 +35,9 @@ export async function runHooks(
     const step = `${event} hook`;
     try {
       await tellStep(emit, step, async () => {
+        await requireUnchanged(files);
         const { stdout } = await run(["sh", "-c", hook], {
-          cwd: subject.project,
+          cwd: await hookDirectory(subject.project),
           env: hookEnvironment(event, subject),
           onStderrLine: (line) => emit({ kind: "output", step, line }),
           ...(signal === undefined ? {} : { signal }),
@@ -44,6 +51,18 @@ export async function runHooks(
       emit({ kind: "warning", message: `${event} hook: ${messageOf(error)}` });
     }
   }
+}
+
+async function hookDirectory(project: string): Promise<string> {
+  const directory = configDirectoryOf(project);
+  // A project that is gone is still taken down.
+  return await exists(directory) ? directory : "/";
+}
+
+async function requireUnchanged(files: readonly HostFile[]): Promise<void> {
+  const changed = await changedFile(files);
+  if (changed === undefined) return;
+  throw new NixboxError(`not run: ${changed} has changed since it was accepted`);
 }
 
 /** What hooks and plugins' commands learn; an event is a hook's only. */

@@ -1,17 +1,20 @@
-import { configDirectoryOf } from "../config/find.ts";
+import { configDirectoryOf, projectAt } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError } from "../host/files.ts";
 import { assetsDirectory } from "../host/assets.ts";
+import type { Host } from "../host/host.ts";
+import { acceptWhatIsWritten } from "./trust/consent.ts";
 
 /** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
 export const gitignore = "/ssh/\n";
 
 /**
- * Writes `.nixbox/config.nix` and `.nixbox/.gitignore` into a directory; gives their paths.
+ * Writes `.nixbox/config.nix` and `.nixbox/.gitignore` into a directory; gives their paths. What it
+ * wrote is accepted, if there is nothing else.
  *
  * @throws {NixboxError} if there is a config already; nothing is written then.
  */
-export async function initProject(directory: string): Promise<readonly string[]> {
+export async function initProject(host: Host, directory: string): Promise<readonly string[]> {
   const real = await realDirectory(directory);
   const configDirectory = configDirectoryOf(real);
   const files = new Map([
@@ -36,6 +39,7 @@ export async function initProject(directory: string): Promise<readonly string[]>
   } catch (error) {
     throw fileError(`${configDirectory} could not be written`, error);
   }
+  await acceptWhatIsWritten(host, await projectAt(host, real), written);
   return written;
 }
 

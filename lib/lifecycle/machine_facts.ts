@@ -10,12 +10,15 @@ import { statePaths } from "../state/store.ts";
 import type { MachineFacts } from "./machine_plan.ts";
 import { type ObtainedRunner, type ObtainOptions, obtainRunner } from "./obtain_runner.ts";
 import { privateDirectories } from "./private_directories.ts";
+import type { HostFile } from "./trust/host_files.ts";
 
 export interface FactsOptions extends ObtainOptions {
   /** Where slots are kept. */
   readonly place: SlotPlace;
   /** What the guest's environment gets. */
   readonly env: Readonly<Record<string, string>>;
+  /** What hooks may run, as it was accepted. */
+  readonly hostFiles: readonly HostFile[];
 }
 
 /** Asks host and disk for what every plan follows from; gets the runner, building it if need be. */
@@ -39,6 +42,7 @@ export async function machineFacts(
     mac: await macOf(project.id),
     runner: obtained.directory.runner,
     build: obtained.build,
+    hostFiles: options.hostFiles,
     guest: obtained.directory.guest,
     sources: await Promise.all(config.mounts.map(({ source }) => located(source))),
     privateDirectories: await privateDirectories(host, project),

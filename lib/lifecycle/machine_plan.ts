@@ -13,6 +13,7 @@ import {
 } from "../guest/provisioning.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import type { StatePaths } from "../state/store.ts";
+import type { HostFile } from "./trust/host_files.ts";
 
 /** What every plan follows from. Nothing in it is asked again while the plan is made. */
 export interface MachineFacts {
@@ -27,6 +28,8 @@ export interface MachineFacts {
   readonly runner: Runner;
   /** Hash of the build, or `prebuilt`. */
   readonly build: string;
+  /** What hooks may run, as it was accepted. */
+  readonly hostFiles: readonly HostFile[];
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
   /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
@@ -95,7 +98,11 @@ export function initialRecord(
     nextShare,
     network,
     guest: { user: facts.guest.user, home: facts.guest.home },
-    hooks: { preDown: [...config.hooks["pre-down"]], postDown: [...config.hooks["post-down"]] },
+    hooks: {
+      preDown: [...config.hooks["pre-down"]],
+      postDown: [...config.hooks["post-down"]],
+      files: facts.hostFiles,
+    },
   };
 }
 

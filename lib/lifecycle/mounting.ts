@@ -7,7 +7,6 @@ import { unmountCommand } from "../guest/share_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
-import { noteExposure } from "./exposure.ts";
 import { rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
@@ -40,13 +39,11 @@ export abstract class Mounting {
   protected get recordStep(): Step {
     return {
       name: "write the record",
-      run: async () => {
-        await noteExposure(this.host, this.#record, [this.share]);
-        await this.save({
+      run: () =>
+        this.save({
           shares: [...this.#record.shares, this.share],
           nextShare: this.#record.nextShare + 1,
-        });
-      },
+        }),
       undo: async () => {
         await endServer(this.host, this.#record, this.share);
         await this.save(without(this.#record, this.share.id));

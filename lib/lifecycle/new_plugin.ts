@@ -2,7 +2,9 @@ import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError, removeIfExists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
 import { isBuiltInPlugin } from "./plugins.ts";
+import { acceptingOwnChange, examineIfAccepted } from "./trust/consent.ts";
 
 /** What stands for the plugin's name in the template. */
 const nameInTemplate = "my-plugin";
@@ -16,6 +18,7 @@ const nameInTemplate = "my-plugin";
  * @throws {NixboxError} if the name is none, or taken; nothing is written then.
  */
 export async function newPlugin(
+  host: Host,
   project: Project,
   name: string,
   reserved: readonly string[],
@@ -34,12 +37,16 @@ export async function newPlugin(
     throw new NixboxError("there is such a plugin already", { where: directory });
   }
   const template = `${await assetsDirectory()}/nix/templates/plugin`;
-  try {
-    await copyTemplate(template, directory, name);
-  } catch (error) {
-    await removeIfExists(directory);
-    throw fileError(`${directory} could not be written`, error);
-  }
+  const before = await examineIfAccepted(host, project);
+  const isOurs = (file: string) => file.startsWith(`.nixbox/plugins/${name}/`);
+  await acceptingOwnChange(host, project, before, isOurs, async () => {
+    try {
+      await copyTemplate(template, directory, name);
+    } catch (error) {
+      await removeIfExists(directory);
+      throw fileError(`${directory} could not be written`, error);
+    }
+  });
   return directory;
 }
 

@@ -3,9 +3,12 @@ import type { Acceleration, Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
+import type { AcceptedConfig } from "./trust/consent.ts";
 import { readRunnerDirectory, type RunnerDirectory } from "./runner_directory.ts";
 
 export interface ObtainOptions {
+  /** The config and its files, as the user has accepted them. */
+  readonly accepted: AcceptedConfig;
   readonly runner?: string;
   readonly noBuild?: boolean;
   readonly mayBuild: boolean;
@@ -39,8 +42,9 @@ export async function obtainRunner(
   });
   if (warning !== undefined) emit({ kind: "warning", message: warning });
   const { buildRunner, lastBuild } = await import("./build.ts");
+  const { accepted, signal } = options;
   const built = options.mayBuild && !options.noBuild
-    ? await buildRunner(host, project, config, hypervisor, { signal: options.signal }, emit)
+    ? await buildRunner(host, project, accepted, hypervisor, { signal }, emit)
     : await lastBuild(host, project);
   const directory = await tellStep(
     emit,

@@ -5,7 +5,7 @@ import { NixboxError } from "../host/error.ts";
 import { readTextIfExists } from "../host/files.ts";
 import { nameOf } from "../host/paths.ts";
 import { printableCommand } from "../host/process.ts";
-import { rootOfPlugin } from "./trust.ts";
+import { rootOfPlugin } from "./trust/plugin_files.ts";
 
 /** A command that a plugin brings: an executable, or a TypeScript module that Deno runs. */
 export interface PluginCommand {
@@ -135,11 +135,14 @@ export function requireCommand(
   });
 }
 
-/** @throws {NixboxError} if the file cannot be run. */
-export async function requireExecutable(file: string): Promise<void> {
+/**
+ * @param original Where the user has the file that is run.
+ * @throws {NixboxError} if the file cannot be run.
+ */
+export async function requireExecutable(file: string, original: string): Promise<void> {
   const { mode } = await Deno.stat(file);
   if (file.endsWith(".ts") || ((mode ?? 0) & 0o111) !== 0) return;
-  throw new NixboxError(`${file} is not executable`, {
-    hint: `\`${printableCommand(["chmod", "+x", file])}\`, or make it a .ts file`,
+  throw new NixboxError(`${original} is not executable`, {
+    hint: `\`${printableCommand(["chmod", "+x", original])}\`, or make it a .ts file`,
   });
 }

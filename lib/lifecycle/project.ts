@@ -18,7 +18,7 @@ import { commandOutput, runCommand, writeGuestFile } from "./session.ts";
 import { type SshAccess, sshAccess } from "./ssh_access.ts";
 import { type UnmountOptions, unmountShare } from "./unmount.ts";
 import { type MachineStatus, status } from "./status.ts";
-import { loadTrustedConfig } from "./trust.ts";
+import { acceptContent, loadAcceptedConfig, type Review, reviewProject } from "./trust/consent.ts";
 import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
 
 /** How {@linkcode ProjectHandle.run} runs a command. */
@@ -37,9 +37,29 @@ export class ProjectHandle {
     readonly project: Project,
   ) {}
 
-  /** The resolved and checked config. @throws {NixboxError} that names what is wrong in it. */
+  /**
+   * The resolved and checked config.
+   *
+   * @throws {ConsentNeeded} if its content was not accepted on this host; {NixboxError} that names
+   * what is wrong in it.
+   */
   config(): Promise<Config> {
-    return loadTrustedConfig(this.host, this.project);
+    return loadAcceptedConfig(this.host, this.project);
+  }
+
+  /** What the project's content asks of this host, and whether it is accepted. Runs nothing of it. */
+  async review(): Promise<Review> {
+    return (await reviewProject(this.host, this.project)).review;
+  }
+
+  /**
+   * Accepts the project's content: what it asks for may be done on this host.
+   *
+   * @param hash Of the {@linkcode Review} that was looked at.
+   * @throws {NixboxError} if the content is another by now.
+   */
+  accept(hash: string): Promise<void> {
+    return acceptContent(this.host, this.project, hash);
   }
 
   /** Boots the machine, building it if needed. A failure, or `options.signal`, undoes everything. */

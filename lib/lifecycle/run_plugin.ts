@@ -1,51 +1,48 @@
-import type { Config, Project } from "../config/types.ts";
+import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import { NixboxError } from "../host/error.ts";
-import { removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { installHint } from "../host/tools.ts";
 import { hookEnvironment } from "./hooks.ts";
 import { machineState } from "./machine.ts";
 import { type PluginInfo, requireCommand, requireExecutable } from "./plugins.ts";
 import { readRecord } from "../state/store.ts";
-import { trustedCopy } from "./trusted_copy.ts";
+import type { AcceptedConfig } from "./trust/consent.ts";
 
 /**
- * Runs a plugin's command on this host, with this process's stdin, stdout and stderr, where the
- * caller stands. It gets what hooks get in its environment; a TypeScript command may also
- * `import ... from "nixbox"`.
+ * Runs a plugin's command on this host, with this process's stdin, stdout and stderr, in `.nixbox`: from
+ * the copy of the plugin that was accepted. It gets what hooks get in its environment, and where the
+ * caller stands; a TypeScript command may also `import ... from "nixbox"`.
  *
  * @returns Its exit code.
- * @throws {NixboxError} if there is no such command, or a machine could be writing to it.
+ * @throws {NixboxError} if there is no such command, or it cannot be run.
  */
 export async function runPluginCommand(
   host: Host,
   project: Project,
-  config: Config,
+  { config, snapshot }: AcceptedConfig,
   plugin: PluginInfo,
   words: readonly string[],
 ): Promise<number> {
   const [name = "", ...args] = words;
   const command = requireCommand(plugin, name);
-  await requireExecutable(command.file);
-  const copy = await trustedCopy(host, project, plugin.path);
-  try {
-    const file = `${copy ?? plugin.path}${command.file.slice(plugin.path.length)}`;
-    const [program = "", ...rest] = await commandArgv(host, file, args);
-    const child = new Deno.Command(program, {
-      args: rest,
-      env: {
-        ...await environment(host, project, config),
-        NIXBOX_PLUGIN: copy ?? plugin.path,
-      },
-      stdin: "inherit",
-      stdout: "inherit",
-      stderr: "inherit",
-    }).spawn();
-    return (await child.status).code;
-  } finally {
-    if (copy !== undefined) await removeIfExists(copy);
-  }
+  const root = plugin.isBuiltIn ? plugin.path : `${snapshot.files}${plugin.path}`;
+  const file = `${root}${command.file.slice(plugin.path.length)}`;
+  await requireExecutable(file, command.file);
+  const [program = "", ...rest] = await commandArgv(host, file, args);
+  const child = new Deno.Command(program, {
+    args: rest,
+    cwd: project.configDirectory,
+    env: {
+      ...await environment(host, project, config.name),
+      NIXBOX_PLUGIN: root,
+      NIXBOX_DIRECTORY: Deno.cwd(),
+    },
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  return (await child.status).code;
 }
 
 /** A module is run by the deno that runs nixbox, or by the one on PATH. */
@@ -70,9 +67,9 @@ async function commandArgv(
 async function environment(
   host: Host,
   project: Project,
-  config: Config,
+  name: string,
 ): Promise<Record<string, string>> {
-  const subject = { name: config.name, project: project.directory };
+  const subject = { name, project: project.directory };
   const record = await readRecord(host, project.id);
   if (record === undefined || await machineState(host, record) !== "running") {
     return hookEnvironment(undefined, subject);

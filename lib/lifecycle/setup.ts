@@ -1,9 +1,10 @@
 import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { nameOf } from "../host/paths.ts";
-import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
+import { projectKeys } from "../guest/keys.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type TakenOver, takeOver } from "./take_over.ts";
+import { ensureOwnKeys, requireUntrackedKeys, rotateOwnKeys } from "./trust/keys.ts";
 
 /** What `setup` did. */
 export interface SetupResult {
@@ -30,9 +31,10 @@ export async function setUp(
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {
     const takenOver = await takeOver(host, project);
+    if (options.rotate !== true) await requireUntrackedKeys(host, project);
     const madeKeys = options.rotate === true
-      ? await rotateKeys(host, project.configDirectory, name).then(() => true)
-      : await ensureKeys(host, project.configDirectory, name);
+      ? await rotateOwnKeys(host, project, name).then(() => true)
+      : await ensureOwnKeys(host, project, name);
     const { identity } = projectKeys(project.configDirectory);
     return {
       madeKeys,

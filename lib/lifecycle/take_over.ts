@@ -3,7 +3,6 @@ import { exists, fileError, removeIfExists, writeTextAtomically } from "../host/
 import type { Host } from "../host/host.ts";
 import { takeKey } from "../guest/take_key.ts";
 import { projectKeys } from "../guest/keys.ts";
-import { readTrust, writeTrust } from "../state/trust.ts";
 import { earlierEntries, isEarlierProject, requireNoEarlierMachine } from "./earlier_tool.ts";
 import { gitignore } from "./init.ts";
 
@@ -21,8 +20,8 @@ export interface TakenOver {
 /**
  * Takes over a project of the earlier nixbox: config.nix stays, the key that other hosts know becomes
  * the guest's identity, the rest goes to `.nixbox/earlier/`. Nothing is removed, and nothing of it is
- * evaluated or followed: the earlier tool's guest could write there. So the config counts as one that
- * a guest may have changed, until `nixbox trust` has shown it.
+ * evaluated or followed: the earlier tool's guest could write there. `nixbox trust` shows the config
+ * before it is used.
  *
  * @returns `undefined` if this is no such project.
  * @throws {NixboxError} if its machine still runs, or a file cannot be moved; what was done is undone.
@@ -31,8 +30,6 @@ export async function takeOver(host: Host, project: Project): Promise<TakenOver 
   if (!await isEarlierProject(project)) return undefined;
   await requireNoEarlierMachine(host, project);
   const notes: string[] = [];
-  // First of all, so that whatever else fails, nothing unseen is evaluated.
-  await noteExposure(host, project);
   const keptIdentity = await keepIdentity(host, project, notes);
   const directory = `${project.configDirectory}/earlier`;
   let moved: readonly string[];
@@ -45,17 +42,6 @@ export async function takeOver(host: Host, project: Project): Promise<TakenOver 
   }
   await mendGitignore(project, notes);
   return { keptIdentity, moved, directory, notes };
-}
-
-/** As if a machine without masks had been up until now. */
-async function noteExposure(host: Host, project: Project): Promise<void> {
-  const trust = await readTrust(host, project.id, project.directory);
-  const exposure = { source: project.directory, masks: [], since: 0, until: Date.now() };
-  await writeTrust(host, project.id, {
-    ...trust,
-    trustedAt: 0,
-    exposures: [...trust.exposures, exposure],
-  });
 }
 
 async function keepIdentity(host: Host, project: Project, notes: string[]): Promise<boolean> {

@@ -17,7 +17,6 @@ import {
   type SlotPlace,
 } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
-import { endExposure } from "./exposure.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 
@@ -75,10 +74,7 @@ export function undoStep(
         await removeIfExists(record.runtimeDirectory);
       });
     case "shares":
-      return named("share directories", async () => {
-        await endServers(host, record);
-        await endExposure(host, record);
-      });
+      return named("share directories", () => endServers(host, record));
     case "provisioning":
       return named("write the provisioning disk", () => removeIfExists(record.secretsDirectory));
     case "vmm":

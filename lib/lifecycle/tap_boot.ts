@@ -5,7 +5,6 @@ import { startServices } from "../network/services.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";
 import { waitForPort } from "./boot.ts";
-import { noteExposure } from "./exposure.ts";
 import { MachineBoot } from "./machine_boot.ts";
 import type { Plan } from "./plan.ts";
 import { startServer } from "./share_server.ts";
@@ -54,7 +53,6 @@ export class TapBoot extends MachineBoot<Plan> {
 
   async #startShares(): Promise<void> {
     const { host, plan } = this.boot;
-    await noteExposure(host, this.record, this.record.shares);
     const waiting: (() => Promise<void>)[] = [];
     for (const { id, argv } of plan.virtiofsd) {
       const share = this.record.shares.find((candidate) => candidate.id === id);

@@ -5,7 +5,6 @@ import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
-import { ensureKeys } from "../guest/keys.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord } from "../state/store.ts";
@@ -14,7 +13,10 @@ import { runHooks } from "./hooks.ts";
 import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
-import { loadConfigToRun, loadTrustedConfig, noteSeen } from "./trust.ts";
+import { openAcceptedConfig } from "./trust/consent.ts";
+import { changedFile, hostFilesOf } from "./trust/host_files.ts";
+import { runsOnHost } from "./trust/host_words.ts";
+import { ensureOwnKeys } from "./trust/keys.ts";
 
 /** How `up` boots a machine. */
 export interface UpOptions {
@@ -59,20 +61,24 @@ export async function up(
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) return { record: earlier, wasUp: true };
-    // After a machine of the project could write for the last time.
-    const examined = await tellStep(emit, "read the config", () => loadConfigToRun(host, project));
-    const { config } = examined;
-    await noteSeen(host, project, examined);
+    await using accepted = await tellStep(
+      emit,
+      "read the config",
+      () => openAcceptedConfig(host, project),
+    );
+    const { config } = accepted;
+    const hostFiles = runsOnHost(config) ? await hostFilesOf(accepted.examined.gathered) : [];
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
     const engine = await engineOf(host);
     await prepareUp(host, engine, project, config);
-    await runHooks("pre-up", config.hooks["pre-up"], subject, emit, signal);
+    await runHooks("pre-up", config.hooks["pre-up"], hostFiles, subject, emit, signal);
     // After the hooks, which may log in to where secrets are.
+    await requireUnchanged(hostFiles);
     const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
-    const boot = { ...options, signal, place, env, scripts, mayBuild: true };
+    const boot = { ...options, signal, place, env, scripts, accepted, hostFiles, mayBuild: true };
     const record = await engine.boot(host, project, config, boot, emit);
-    await runHooks("post-up", config.hooks["post-up"], {
+    await runHooks("post-up", config.hooks["post-up"], hostFiles, {
       ...subject,
       ...(hasTap(record) ? { address: record.network.address } : {}),
       runtimeDirectory: record.runtimeDirectory,
@@ -91,11 +97,16 @@ export async function planUp(
   emit: Emit,
 ): Promise<AnyPlan> {
   const signal = options.signal ?? new AbortController().signal;
-  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
+  await using accepted = await tellStep(
+    emit,
+    "read the config",
+    () => openAcceptedConfig(host, project),
+  );
+  const { config } = accepted;
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
-  const wanted = { ...options, signal, place, env, mayBuild: false };
+  const wanted = { ...options, signal, place, env, accepted, hostFiles: [], mayBuild: false };
   return await (await engineOf(host)).plan(host, project, config, wanted, emit);
 }
 
@@ -133,7 +144,17 @@ async function prepareUp(
       { where: `mounts[${index}].source`, hint: "make it, or mend the path" },
     );
   }
-  await ensureKeys(host, project.configDirectory, config.name);
+  await ensureOwnKeys(host, project, config.name);
+}
+
+/** @throws {NixboxError} if what a command may run is not as it was accepted, a moment ago. */
+async function requireUnchanged(files: Parameters<typeof changedFile>[0]): Promise<void> {
+  const changed = await changedFile(files);
+  if (changed === undefined) return;
+  throw new NixboxError(`${changed} has changed since it was accepted`, {
+    where: "env",
+    hint: "look at it, then accept it: `nixbox trust`",
+  });
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -4,9 +4,9 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { type Updated, updateLock } from "../build/update.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import { lockProject, readRecord } from "../state/store.ts";
-import { buildDirectory, stageInput } from "./build.ts";
+import { buildDirectory, isLock, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
-import { loadTrustedConfig } from "./trust.ts";
+import { acceptingOwnChange, openAcceptedConfig } from "./trust/consent.ts";
 
 /** What `update` did. */
 export interface UpdateResult extends Updated {
@@ -23,20 +23,32 @@ export async function updateProject(
   options: { readonly inputs: readonly string[]; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<UpdateResult> {
-  const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
-  const { hypervisor } = chooseHypervisor(config.hypervisor, {
+  await using accepted = await tellStep(
+    emit,
+    "read the config",
+    () => openAcceptedConfig(host, project),
+  );
+  const { hypervisor } = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,
     acceleration: await host.acceleration(),
   });
   const { signal, inputs } = options;
   const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
   try {
-    const input = await stageInput(host, project, config, hypervisor);
+    const input = await stageInput(host, project, accepted, hypervisor);
     const build = { force: true, signal, step };
-    const updated = await tellStep(
-      emit,
-      step,
-      () => updateLock(host, project, buildDirectory(host, project), input, inputs, build, emit),
+    const directory = buildDirectory(host, project);
+    const updated = await acceptingOwnChange(
+      host,
+      project,
+      accepted.examined,
+      isLock,
+      () =>
+        tellStep(
+          emit,
+          step,
+          () => updateLock(host, project, directory, input, inputs, build, emit),
+        ),
     );
     const record = await readRecord(host, project.id);
     const isUp = record !== undefined && await machineState(host, record) === "running";

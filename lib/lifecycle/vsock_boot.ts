@@ -1,6 +1,5 @@
 import { removeIfExists } from "../host/files.ts";
 import { waitForSsh } from "./vsock_wait.ts";
-import { noteExposure } from "./exposure.ts";
 import { MachineBoot } from "./machine_boot.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
 import { startProxy } from "./proxy_process.ts";
@@ -18,7 +17,8 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
       this.step("directories", () => this.makeDirectories()),
       // Listens before there is a guest that could ask.
       ...(plan.proxy === undefined ? [] : [this.step("services", () => this.#startProxy())]),
-      this.step("shares", () => this.#noteShares()),
+      // vfkit serves them itself; here for the undo of those that go over SSH.
+      this.step("shares", () => Promise.resolve()),
       this.step("provisioning", () => this.writeProvisioningDisk()),
       this.step("vmm", () => this.#startVmm()),
       { name: "boot the guest", run: () => this.#waitForGuest(), undo: async () => {} },
@@ -41,11 +41,6 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
     const { process, isReady } = await startProxy(host, record, plan.proxy, this.signal);
     await this.save({ servers: [...record.servers, { id: "proxy", process: process.identity }] });
     await isReady();
-  }
-
-  async #noteShares(): Promise<void> {
-    const { host, plan } = this.boot;
-    await noteExposure(host, this.record, [...this.record.shares, ...plan.overSsh]);
   }
 
   /** vfkit does not take a socket's path that is there already. */

@@ -125,8 +125,16 @@ export interface VmRecord {
   readonly network: TapNetwork | VsockNetwork;
   /** Who its user is. */
   readonly guest: { readonly user: string; readonly home: string };
-  /** As they were when the machine went up: what the host runs later was seen then. */
-  readonly hooks: { readonly preDown: readonly string[]; readonly postDown: readonly string[] };
+  /**
+   * As they were when the machine went up, with the files that they may run: what the host runs later
+   * was accepted then.
+   */
+  readonly hooks: {
+    readonly preDown: readonly string[];
+    readonly postDown: readonly string[];
+    /** Real paths, and the SHA-256 of their contents. */
+    readonly files?: readonly { readonly path: string; readonly hash: string }[] | undefined;
+  };
 }
 
 /** Tells a share that the guest was asked to mount. */
@@ -232,5 +240,9 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   hooks: isObjectOf<VmRecord["hooks"]>({
     preDown: isArrayOf(isString),
     postDown: isArrayOf(isString),
+    files: isOptional(isArrayOf(isObjectOf<{ readonly path: string; readonly hash: string }>({
+      path: isString,
+      hash: isString,
+    }))),
   }),
 });

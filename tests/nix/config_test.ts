@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { loadConfig, pluginFiles, resolveConfig } from "../../lib/config/evaluate.ts";
 import { findProject } from "../../lib/config/find.ts";
 import type { Config } from "../../lib/config/types.ts";
 import { detectHost } from "../../lib/host/detect.ts";
 import { NixboxError } from "../../lib/host/error.ts";
+import { examine } from "../../lib/lifecycle/trust/examine.ts";
+import { Snapshot } from "../../lib/lifecycle/trust/snapshot.ts";
 
 /** Resolves a config with the real nix; `files` lie beside it in `.nixbox`. */
 async function load(
@@ -20,11 +21,17 @@ async function load(
       await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
       await Deno.writeTextFile(path, content);
     }
-    const host = await detectHost();
-    return await loadConfig(host, await findProject(host, directory));
+    return await resolve(directory);
   } finally {
     await Deno.remove(parent, { recursive: true });
   }
+}
+
+/** Resolves the config of a project as nixbox does it, accepted or not. */
+async function resolve(directory: string): Promise<Config> {
+  const host = await detectHost();
+  await using snapshot = await Snapshot.make(host);
+  return (await examine(host, await findProject(host, directory), snapshot)).config;
 }
 
 async function refusal(text: string, files: Record<string, string> = {}): Promise<string> {
@@ -274,16 +281,6 @@ Deno.test("values of env are in no error", async () => {
   assert.doesNotMatch(text, /secret-value/);
 });
 
-Deno.test("the resolved config is plain data", async () => {
-  const host = await detectHost();
-  const directory = await Deno.makeTempDir();
-  await Deno.mkdir(`${directory}/.nixbox`);
-  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, "{ }");
-  const resolved = await resolveConfig(host, await findProject(host, directory));
-  assert.equal(typeof resolved, "object");
-  await Deno.remove(directory, { recursive: true });
-});
-
 Deno.test("every built-in plugin resolves, and brings what it needs in mode filtered", async () => {
   const directory = new URL("../../nix/plugins/", import.meta.url);
   const names = (await Array.fromAsync(Deno.readDir(directory), ({ name }) => name))
@@ -304,7 +301,13 @@ Deno.test("a plugin's shares are those that the host has", async () => {
   try {
     const { mounts } = await load('{ plugins = [ "agent" ]; }');
     assert.deepEqual(mounts.slice(1), [
-      { source: `${home}/.gemini`, target: "~/.gemini", readonly: false, overlay: true },
+      {
+        source: `${home}/.gemini`,
+        target: "~/.gemini",
+        readonly: false,
+        overlay: true,
+        optional: true,
+      },
     ]);
   } finally {
     await Deno.remove(`${home}/.gemini`);
@@ -321,15 +324,11 @@ Deno.test("a file that has a variable's value counts from the config, and is not
   assert.deepEqual([env["D"], env["E"]], [{ fromEnv: "D" }, "plain"]);
 });
 
-Deno.test("the files of plugins are found without what is in them being evaluated", async () => {
-  const directory = await Deno.makeTempDir();
-  await Deno.mkdir(`${directory}/.nixbox/p`, { recursive: true });
-  await Deno.writeTextFile(`${directory}/.nixbox/p/default.nix`, 'throw "evaluated"');
-  const config = '{ plugins = [ ("./" + "p") "aws" ]; }';
-  await Deno.writeTextFile(`${directory}/.nixbox/config.nix`, config);
-  const host = await detectHost();
-  const [own = "", aws = ""] = await pluginFiles(host, await findProject(host, directory));
-  assert.match(own, /\.nixbox\/p\/default\.nix$/);
-  assert.match(aws, /nix\/plugins\/aws\/default\.nix$/);
-  await Deno.remove(directory, { recursive: true });
+Deno.test("a plugin that is named by text is found", async () => {
+  const config = await load('{ plugins = [ ("./" + "p") "aws" ]; }', {
+    "p/default.nix": '{ name = "by-text"; }',
+  });
+  assert.equal(config.name, "by-text");
+  assert.match(config.plugins[0]?.path ?? "", /\.nixbox\/p\/default\.nix$/);
+  assert.match(config.plugins[1]?.path ?? "", /nix\/plugins\/aws\/default\.nix$/);
 });

@@ -2,7 +2,6 @@
 #
 # Their directories are overlays: the guest may change what it sees, and nothing of that reaches the
 # host, where the agents' own tools and hooks would run.
-{ home, ... }:
 {
   nix.packages = [
     "codex"
@@ -21,7 +20,7 @@
     "opencode.ai"
     "models.dev"
   ];
-  mounts = import ../../host-overlays.nix home [
+  mounts = import ../../host-overlays.nix [
     ".codex"
     ".gemini"
     ".config/opencode"

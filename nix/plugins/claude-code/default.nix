@@ -2,7 +2,6 @@
 #
 # ~/.claude is an overlay: the guest sees what the host has and may change it, and nothing of that
 # reaches the host, where its hooks would run.
-{ home, ... }:
 {
   nix = {
     packages = [ "claude-code" ];
@@ -13,5 +12,5 @@
     "claude.ai"
     "claude.com"
   ];
-  mounts = import ../../host-overlays.nix home [ ".claude" ];
+  mounts = import ../../host-overlays.nix [ ".claude" ];
 }

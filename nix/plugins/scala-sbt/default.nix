@@ -2,7 +2,6 @@
 #
 # The caches are overlays: the guest adds to what it sees in its own memory. Written to for real, a
 # poisoned jar or a plugin in ~/.sbt would run on this host at the next sbt.
-{ home, ... }:
 {
   nix.packages = [
     "jdk"
@@ -23,7 +22,7 @@
     "github.com"
     "githubusercontent.com"
   ];
-  mounts = import ../../host-overlays.nix home [
+  mounts = import ../../host-overlays.nix [
     ".cache/coursier"
     ".ivy2"
     ".sbt"

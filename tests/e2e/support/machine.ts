@@ -18,7 +18,15 @@ export function nixboxArgv(...words: string[]): string[] {
   return [...program, ...words];
 }
 
+/** Commands that use no config, and so need no consent. */
+const withoutConfig: ReadonlySet<string> = new Set([
+  ...["init", "down", "shell", "run", "cp", "mount", "unmount", "status", "ssh-config", "logs"],
+  ...["network", "trust", "doctor", "setup", "completions", "complete", "plugin"],
+]);
+
 export interface CallOptions {
+  /** The config was not accepted, as a stranger's is not: else it is, as it is by then. */
+  readonly isUnread?: boolean;
   readonly stdin?: string;
   readonly env?: Record<string, string>;
   readonly timeoutMs?: number;
@@ -55,8 +63,20 @@ export class TestProject {
     await Deno.writeTextFile(`${this.directory}/.nixbox/config.nix`, text);
   }
 
-  /** Runs nixbox in the project; any exit code is an answer. */
+  /** Runs nixbox in the project, whose config is accepted first; any exit code is an answer. */
   async call(words: readonly string[], options: CallOptions = {}): Promise<Finished> {
+    const command = words.find((word) => !word.startsWith("-")) ?? "";
+    if (!withoutConfig.has(command) && !options.isUnread) await this.accept(options);
+    return await this.#call(words, options);
+  }
+
+  /** Accepts the config as it is; one that is wrong cannot be. */
+  async accept(options: CallOptions = {}): Promise<void> {
+    const { stdin: _, ...rest } = options;
+    await this.#call(["trust", "--yes"], rest);
+  }
+
+  async #call(words: readonly string[], options: CallOptions): Promise<Finished> {
     return await run([...this.program, ...words], {
       cwd: options.cwd ?? this.directory,
       accept: "any",
@@ -72,6 +92,7 @@ export class TestProject {
     step: string,
     signal: Deno.Signal,
   ): Promise<{ code: number; stderr: string }> {
+    await this.accept();
     const [program = "", ...args] = [...this.program, ...words];
     const child = new Deno.Command(program, {
       args,

@@ -36,6 +36,7 @@ export async function evaluate(apply: string, machine: Machine = {}): Promise<un
       .map((name) => `${configDirectory}/${name}`);
     await stage(`${root}/stage`, {
       assets,
+      files: "",
       configDirectory,
       config: checkConfig(sampleWith({ "nix.modules": modules, ...config }), "config.nix"),
       hypervisor,

@@ -26,6 +26,7 @@ function inputIn(root: string, changes: Readonly<Record<string, unknown>> = {}):
   });
   return {
     assets: `${root}/assets`,
+    files: "",
     configDirectory: `${root}/p/.nixbox`,
     config: checkConfig(config, "c"),
     hypervisor: "qemu",

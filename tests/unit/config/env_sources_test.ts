@@ -3,7 +3,7 @@ import { resolveEnv } from "../../../lib/config/env_sources.ts";
 import type { EnvValue } from "../../../lib/config/types.ts";
 
 const directory = await Deno.makeTempDir();
-const project = { directory };
+const project = { directory: "/the/project", configDirectory: directory };
 const reader = {
   variable: (name: string) => new Map([["TOKEN", "from env\n"], ["EMPTY", ""]]).get(name),
 };

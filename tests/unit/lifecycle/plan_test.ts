@@ -89,7 +89,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
       address: "10.201.7.2",
     },
     guest: { user: "dev", home: "/home/dev" },
-    hooks: { preDown: ["b"], postDown: ["c"] },
+    hooks: { preDown: ["b"], postDown: ["c"], files: [] },
   });
 });
 

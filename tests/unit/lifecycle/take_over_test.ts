@@ -7,7 +7,7 @@ import type { Host } from "../../../lib/host/host.ts";
 import { run } from "../../../lib/host/process.ts";
 import { checkProject } from "../../../lib/lifecycle/doctor_project.ts";
 import { setUp } from "../../../lib/lifecycle/setup.ts";
-import { loadTrustedConfig } from "../../../lib/lifecycle/trust.ts";
+import { loadAcceptedConfig } from "../../../lib/lifecycle/trust/consent.ts";
 
 /** A project as the earlier tool left it, and a host whose state is in a directory of its own. */
 async function earlierProject(): Promise<
@@ -42,7 +42,7 @@ Deno.test("an earlier project: doctor names it, nothing evaluates it, setup take
   const config = await Deno.readTextFile(`${nixbox}/config.nix`);
   const [check] = await checkProject(host, directory);
   assert.match(check?.hint ?? "", /nixbox setup/);
-  await assert.rejects(loadTrustedConfig(host, project), /one of the earlier nixbox/);
+  await assert.rejects(loadAcceptedConfig(host, project), /one of the earlier nixbox/);
 
   const result = await setUp(host, project);
   assert.equal(result.takenOver?.keptIdentity, true);
@@ -62,16 +62,6 @@ Deno.test("an earlier project: doctor names it, nothing evaluates it, setup take
   );
   assert.deepEqual(await checkProject(host, directory), []);
   assert.equal((await setUp(host, project)).takenOver, undefined, "once");
-});
-
-Deno.test("a config that the earlier tool's guest could write is not evaluated before trust", async () => {
-  await using earlier = await earlierProject();
-  const { host, directory } = earlier;
-  const project = await findProject(host, directory);
-  await setUp(host, project);
-  await assert.rejects(loadTrustedConfig(host, project), (error) => {
-    return error instanceof Error && "hint" in error && /nixbox trust/.test(String(error.hint));
-  });
 });
 
 Deno.test("a key that is a link, or no key, is not taken; the project still is", async (t) => {

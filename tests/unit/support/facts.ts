@@ -49,6 +49,7 @@ export const exampleFacts: Omit<MachineFacts, "runner"> = {
   state: { directory: "/s/p", record: "/s/r.json", lock: "/s/p/lock", logs: "/s/p/logs" },
   mac: "02:00:00:00:00:07",
   build: "prebuilt",
+  hostFiles: [],
   guest: { user: "dev", home: "/home/dev" },
   sources: [
     { path: "/home/ann/box", identity: "1:2" },

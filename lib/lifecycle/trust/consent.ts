@@ -1,0 +1,297 @@
+import type { Config, Project } from "../../config/types.ts";
+import { resolveConfig } from "../../config/evaluate.ts";
+import { checkConfig } from "../../config/schema.ts";
+import { assetsDirectory } from "../../host/assets.ts";
+import { NixboxError } from "../../host/error.ts";
+import { exists } from "../../host/files.ts";
+import type { Host } from "../../host/host.ts";
+import { requireNoWayOut } from "../../host/way_out.ts";
+import {
+  isAcceptedHash,
+  keepLastAccepted,
+  noteAcceptedHash,
+  readLastAccepted,
+} from "../../state/consents.ts";
+import { requireTakenOver } from "../earlier_tool.ts";
+import { gather } from "./gather.ts";
+import { contentHash, Gathered } from "./gathered.ts";
+import { changesOf, contentFiles, type FileChange } from "./changes.ts";
+import { examine, type Examined } from "./examine.ts";
+import { foreignKeys, requireUntrackedKeys } from "./keys.ts";
+import { hasCommands, isBuiltIn, rootOfPlugin } from "./plugin_files.ts";
+import { type HostRequest, requestsOf } from "./requests.ts";
+import { Snapshot } from "./snapshot.ts";
+
+/** A project's content, and what it asks of this host, for a person to look at. */
+export interface Review {
+  /** SHA-256 of the content: accepted once, it is accepted wherever it lies. */
+  readonly hash: string;
+  /** Whether it may be used on this host. */
+  readonly isAccepted: boolean;
+  /** Whether an earlier content of this project was accepted. */
+  readonly isChange: boolean;
+  /** What it asks for beyond the project's own directory. */
+  readonly requests: readonly HostRequest[];
+  /** What is different from the content that was accepted last. */
+  readonly changes: readonly FileChange[];
+}
+
+/** A project's content was not accepted on this host; nothing of it was run. */
+export class ConsentNeeded extends NixboxError {
+  /** Always `ConsentNeeded`. */
+  override readonly name = "ConsentNeeded";
+  /** Makes the error of what there is to accept. */
+  constructor(
+    /** What there is to accept. */
+    readonly review: Review,
+    configFile: string,
+  ) {
+    const { hash, isChange, requests, changes } = review;
+    super(
+      isChange
+        ? "this project's config has changed since it was accepted on this host"
+        : "this project's config was not accepted on this host, and it decides what runs here",
+      {
+        where: configFile,
+        hint: `read it, then accept it: \`nixbox trust\`; without a terminal: ` +
+          `\`nixbox trust --accept ${hash}\``,
+        log: [
+          ...requests.length === 0 ? ["it asks for nothing outside of its directory"] : [],
+          ...requests.map(({ kind, detail }) => `${kind}: ${detail}`),
+          ...changes.slice(0, 20).map(changeLine),
+          ...changes.length > 20 ? [`and ${changes.length - 20} more files`] : [],
+        ],
+      },
+    );
+  }
+}
+
+function changeLine({ name, before, after }: FileChange): string {
+  return `${after === undefined ? "gone" : before === undefined ? "new" : "changed"}: ${name}`;
+}
+
+/** A config that the user has accepted, with the files that it was made of. */
+export interface AcceptedConfig extends AsyncDisposable {
+  readonly config: Config;
+  readonly examined: Examined;
+  /** A private copy of the accepted files, to build and run from. */
+  readonly snapshot: Snapshot;
+}
+
+/**
+ * A project's config, if the user has accepted its content.
+ *
+ * @throws {ConsentNeeded} with what there is to accept; {NixboxError} as the config is wrong.
+ */
+export async function openAcceptedConfig(host: Host, project: Project): Promise<AcceptedConfig> {
+  await requireTakenOver(project);
+  await requireUntrackedKeys(host, project);
+  const snapshot = await Snapshot.make(host);
+  try {
+    const examined = await examine(host, project, snapshot);
+    const review = await reviewOf(host, project, examined);
+    if (!review.isAccepted) throw new ConsentNeeded(review, project.configFile);
+    const config = await withStorePaths(host, project, examined, snapshot);
+    await requireNoLinks(config, project);
+    return {
+      config,
+      examined,
+      snapshot,
+      [Symbol.asyncDispose]: () => snapshot[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await snapshot[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** As {@linkcode openAcceptedConfig}, for the config alone. */
+export async function loadAcceptedConfig(host: Host, project: Project): Promise<Config> {
+  await using accepted = await openAcceptedConfig(host, project);
+  return accepted.config;
+}
+
+/** Looks at a project's content as it is now; nothing of it is run. */
+export async function reviewProject(
+  host: Host,
+  project: Project,
+): Promise<{ readonly review: Review; readonly accept: () => Promise<void> }> {
+  await using snapshot = await Snapshot.make(host);
+  const examined = await examine(host, project, snapshot);
+  const review = await reviewOf(host, project, examined, true);
+  // What was looked at is what is accepted, whatever has been written meanwhile.
+  const keys = await foreignKeys(host, project);
+  return { review, accept: () => accept(host, project, examined, keys.map(({ hash }) => hash)) };
+}
+
+/**
+ * Accepts a project's content by its hash.
+ *
+ * @throws {NixboxError} if that is not the hash of the content as it is now.
+ */
+export async function acceptContent(host: Host, project: Project, hash: string): Promise<void> {
+  const { review, accept } = await reviewProject(host, project);
+  if (review.hash === hash) return await accept();
+  throw new NixboxError(`the content of this project is ${review.hash}, not ${hash}`, {
+    where: project.configFile,
+    hint: "it has changed, or this is another project: look at it with `nixbox trust --show`",
+  });
+}
+
+async function accept(
+  host: Host,
+  project: Project,
+  examined: Pick<Examined, "hash" | "gathered">,
+  keys: readonly string[],
+): Promise<void> {
+  const files = await contentFiles(examined.gathered);
+  for (const key of keys) await noteAcceptedHash(host, "keys", key);
+  await keepLastAccepted(host, project.id, examined.hash, files);
+  await noteAcceptedHash(host, "contents", examined.hash);
+}
+
+/**
+ * Does something that writes files of the project's content at the user's command, and accepts them: as
+ * long as nothing else has changed since the content was accepted.
+ *
+ * @param before The content before; `undefined` if there was none, or none that was accepted.
+ * @param isOurs Whether a file, by its name from the project's directory, is one that `change` writes.
+ */
+export async function acceptingOwnChange<T>(
+  host: Host,
+  project: Project,
+  before: Pick<Examined, "gathered" | "hash"> | undefined,
+  isOurs: (name: string) => boolean,
+  change: () => Promise<T>,
+): Promise<T> {
+  const result = await change();
+  if (before === undefined) return result;
+  const after = await examineIfWhole(host, project);
+  if (after === undefined || after.hash === before.hash) return result;
+  if (await isSameBut(before.gathered, after.gathered, isOurs)) {
+    await accept(host, project, after, []);
+  }
+  return result;
+}
+
+/**
+ * Accepts what this program has written into a new project, if all of its content is that: the example
+ * config, which names nothing, so that it need not be resolved.
+ */
+export async function acceptWhatIsWritten(
+  host: Host,
+  project: Project,
+  written: readonly string[],
+): Promise<void> {
+  const gathered = new Gathered(project.directory);
+  await gather(project, { home: host.user.home, roots: [], isStrict: false }, gathered);
+  const isAllOurs = [...gathered.entries].every(([path, { kind }]) =>
+    kind === "directory" ? path === project.configDirectory : written.includes(path)
+  );
+  if (!isAllOurs) return;
+  await accept(host, project, { gathered, hash: await contentHash(gathered) }, []);
+}
+
+async function isSameBut(
+  before: Gathered,
+  after: Gathered,
+  isOurs: (name: string) => boolean,
+): Promise<boolean> {
+  const lines = async (gathered: Gathered) =>
+    (await contentFiles(gathered)).filter(({ name }) => !isOurs(name))
+      .map(({ name, kind, hash }) => `${name} ${kind} ${hash}`).join("\n");
+  return await lines(before) === await lines(after);
+}
+
+/** A project's content; `undefined` where it does not resolve. */
+export async function examineIfWhole(
+  host: Host,
+  project: Project,
+): Promise<Examined | undefined> {
+  await using snapshot = await Snapshot.make(host);
+  try {
+    return await examine(host, project, snapshot);
+  } catch (error) {
+    if (error instanceof NixboxError) return undefined;
+    throw error;
+  }
+}
+
+/** As {@linkcode examineIfWhole}, and `undefined` where the user has not accepted it. */
+export async function examineIfAccepted(
+  host: Host,
+  project: Project,
+): Promise<Examined | undefined> {
+  const examined = await examineIfWhole(host, project);
+  if (examined === undefined) return undefined;
+  return await isAcceptedHash(host, "contents", examined.hash) ? examined : undefined;
+}
+
+async function reviewOf(
+  host: Host,
+  project: Project,
+  { config, gathered, hash }: Examined,
+  isWanted = false,
+): Promise<Review> {
+  const keys = await foreignKeys(host, project);
+  const isAccepted = await isAcceptedHash(host, "contents", hash) && keys.length === 0;
+  if (isAccepted && !isWanted) {
+    return { hash, isAccepted, isChange: false, requests: [], changes: [] };
+  }
+  const assets = await assetsDirectory();
+  const plugins = config.plugins.filter(({ path }) => !isBuiltIn(path, assets));
+  const withCommands: string[] = [];
+  for (const plugin of plugins) {
+    const root = rootOfPlugin(plugin.path);
+    if (await hasCommands([root])) withCommands.push(root);
+  }
+  const requests = requestsOf({
+    config,
+    project,
+    sources: await Promise.all(config.mounts.map(({ source }) => realPathOr(source))),
+    pluginsWithCommands: withCommands,
+    locks: {
+      project: gathered.text(`${project.configDirectory}/flake.lock`),
+      own: await Deno.readTextFile(`${assets}/flake.lock`),
+    },
+    foreignKeys: keys.map(({ path }) => path),
+  });
+  const isChange = await readLastAccepted(host, project.id) !== undefined;
+  const changes = await changesOf(host, project.id, await contentFiles(gathered));
+  return { hash, isAccepted, isChange, requests, changes };
+}
+
+async function realPathOr(path: string): Promise<string> {
+  return await Deno.realPath(path).catch(() => path);
+}
+
+/** What the config interpolates (`"${./x}"`) is in the store only once it is accepted. */
+async function withStorePaths(
+  host: Host,
+  project: Project,
+  { config }: Examined,
+  { files }: Snapshot,
+): Promise<Config> {
+  const paths = new Set(JSON.stringify(config).match(/\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+/g));
+  const isThere = await Promise.all([...paths].map((path) => exists(path)));
+  if (isThere.every((one) => one)) return config;
+  const { resolved } = await resolveConfig(host, project, { files, writesStore: true });
+  return { ...checkConfig(resolved, project.configFile), mounts: config.mounts };
+}
+
+/**
+ * Shares, scripts and secrets are handed to the guest, so it may change them; but a link in their
+ * place must not lead to what it cannot see anyway.
+ */
+async function requireNoLinks(config: Config, project: Project): Promise<void> {
+  const writable = config.mounts.filter(({ readonly, overlay }) => !readonly && !overlay);
+  const roots = [project.directory, ...writable.map(({ source }) => source)];
+  const files = [
+    ...config.mounts.map(({ source }) => source),
+    ...config.scripts.map(({ path }) => path),
+    ...Object.values(config.env).flatMap((value) =>
+      typeof value === "object" && "file" in value ? [value.file] : []
+    ),
+  ];
+  for (const path of files) await requireNoWayOut(path, roots);
+}

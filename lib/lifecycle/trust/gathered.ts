@@ -1,0 +1,184 @@
+import { messageOf, NixboxError } from "../../host/error.ts";
+import { sha256 } from "../../host/hash.ts";
+import { isWithin, joinPath, parentOf, pathBelow } from "../../host/paths.ts";
+
+/** How much a config may take in. */
+export interface GatherLimits {
+  readonly mostFiles: number;
+  readonly mostBytes: number;
+}
+
+/** More than any config needs. */
+const defaultLimits: GatherLimits = { mostFiles: 10_000, mostBytes: 64 << 20 };
+
+/** One thing that was gathered, by its path without symlinks on the way. */
+export type Entry =
+  | { readonly kind: "directory" }
+  | { readonly kind: "symlink"; readonly target: string }
+  /** A pipe, socket or device: it is never opened. */
+  | { readonly kind: "special" }
+  | {
+    readonly kind: "file";
+    readonly content: Uint8Array<ArrayBuffer>;
+    readonly isProgram: boolean;
+  };
+
+/** An entry by its name. */
+export interface NamedEntry {
+  /** From the project's directory where it lies in there, else absolute. */
+  readonly name: string;
+  readonly path: string;
+  readonly entry: Entry;
+  /** It does not lie in the project, so its content is nobody's to show. */
+  readonly isOutside: boolean;
+}
+
+/** As many symlinks as Linux follows on one path (path_resolution(7)). */
+const mostLinks = 40;
+
+/** Files that were read once, and are hashed, evaluated and run as they were read. */
+export class Gathered {
+  readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
+
+  constructor(
+    /** The project's directory: files in it are named from there, so that it may be moved. */
+    private readonly project: string,
+    private readonly limits: GatherLimits = defaultLimits,
+  ) {}
+
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#entries;
+  }
+
+  addDirectory(path: string): void {
+    this.#add(path, { kind: "directory" });
+  }
+
+  /** The content of a file that was gathered, as text. */
+  text(path: string): string | undefined {
+    const entry = this.#entries.get(path);
+    return entry?.kind === "file" ? new TextDecoder().decode(entry.content) : undefined;
+  }
+
+  /** Reads a file, once. `path` has no symlink on the way. */
+  async addFile(path: string): Promise<void> {
+    if (this.#entries.has(path)) return;
+    try {
+      const { isFile, size, mode } = await Deno.lstat(path);
+      if (!isFile) return this.#add(path, { kind: "special" });
+      if (this.#bytes + size > this.limits.mostBytes) throw this.#tooMuch(path);
+      const content = await readInTime(path);
+      this.#bytes += content.length;
+      this.#add(path, { kind: "file", content, isProgram: ((mode ?? 0) & 0o100) !== 0 });
+    } catch (error) {
+      throw error instanceof NixboxError ? error : unreadable(path, error);
+    }
+  }
+
+  /**
+   * Follows a path as the kernel does, link by link, and gathers each link.
+   *
+   * @returns Where it ends; `undefined` where there is nothing, and in the Nix store, which is the
+   * same for everybody.
+   */
+  async follow(path: string): Promise<{ path: string; isDirectory: boolean } | undefined> {
+    const parts = path.split("/");
+    let at = "/";
+    let links = 0;
+    let isDirectory = true;
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      if (part === "" || part === ".") continue;
+      if (part === "..") {
+        at = parentOf(at);
+        continue;
+      }
+      const next = joinPath(at, part);
+      if (isWithin(next, "/nix/store")) return undefined;
+      const info = await lstatIfReachable(next);
+      if (info === undefined) return undefined;
+      isDirectory = info.isDirectory;
+      if (!info.isSymlink) {
+        at = next;
+        continue;
+      }
+      if (++links > mostLinks) return undefined;
+      const target = await Deno.readLink(next);
+      // Links of the system, such as macOS' /tmp, are no part of a project.
+      if (parentOf(next) !== "/") this.#add(next, { kind: "symlink", target });
+      if (target.startsWith("/")) at = "/";
+      parts.unshift(...target.split("/"));
+      isDirectory = true;
+    }
+    return { path: at, isDirectory };
+  }
+
+  /** Every entry by its name: from the project's directory where it lies in there, else absolute. */
+  named(): readonly NamedEntry[] {
+    return [...this.#entries].map(([path, entry]) => {
+      const isOutside = !isWithin(path, this.project);
+      return { name: isOutside ? path : pathBelow(path, this.project), path, entry, isOutside };
+    }).sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  #add(path: string, entry: Entry): void {
+    this.#entries.set(path, entry);
+    if (this.#entries.size > this.limits.mostFiles) throw this.#tooMuch(path);
+  }
+
+  #tooMuch(path: string): NixboxError {
+    const { mostFiles, mostBytes } = this.limits;
+    return new NixboxError(
+      `the config takes in more than ${mostFiles} files or ${mostBytes >> 20} MB`,
+      {
+        where: path,
+        hint:
+          "keep in .nixbox and in plugins only what belongs to them; a directory that is only " +
+          'shared is named as text: source = "../data"',
+      },
+    );
+  }
+}
+
+/** SHA-256, 64 hex digits, over names, kinds, contents, the executable bit and where links lead. */
+export async function contentHash(gathered: Gathered): Promise<string> {
+  const lines = await Promise.all(
+    gathered.named().map(async ({ name, entry }) => {
+      if (entry.kind === "file") {
+        return [name, entry.isProgram ? "program" : "file", await sha256(entry.content)];
+      }
+      return entry.kind === "symlink" ? [name, "symlink", entry.target] : [name, entry.kind];
+    }),
+  );
+  return await sha256(JSON.stringify(lines));
+}
+
+/** A file that became a pipe since it was looked at would be waited for without end. */
+const readPatienceMs = 10_000;
+
+async function readInTime(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error("it is not a file any more")),
+    readPatienceMs,
+  );
+  return await Promise.race([Deno.readFile(path), late.promise]).finally(() => clearTimeout(timer));
+}
+
+async function lstatIfReachable(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return undefined;
+    }
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): NixboxError {
+  return new NixboxError(`${path} cannot be read: ${messageOf(error)}`, {
+    where: path,
+    hint: "what a config leads to is read before it is used: make it readable, or remove it",
+  });
+}
