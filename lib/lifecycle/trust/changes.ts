@@ -1,3 +1,4 @@
+import type { Config } from "../../config/types.ts";
 import { removeIfExists } from "../../host/files.ts";
 import { sha256 } from "../../host/hash.ts";
 import type { Host } from "../../host/host.ts";
@@ -18,17 +19,37 @@ export interface FileChange {
   readonly after: string | undefined;
 }
 
-/** The files of what was gathered, without directories. */
-export async function contentFiles(gathered: Gathered): Promise<readonly ContentFile[]> {
+/**
+ * The files of what was gathered, without directories, as they are shown and kept.
+ *
+ * @param env Of the config: values that stand in it as plain text are masked.
+ */
+export async function contentFiles(
+  gathered: Gathered,
+  env: Config["env"] = {},
+): Promise<readonly ContentFile[]> {
+  const secrets = Object.values(env).filter((value) => typeof value === "string");
   const files: ContentFile[] = [];
   for (const { name, entry, isOutside } of gathered.named()) {
     if (entry.kind === "directory") continue;
     const content = contentOf(entry);
     const kind = entry.kind === "file" && entry.isProgram ? "program" : entry.kind;
     const hash = await sha256(content);
-    files.push({ name, kind, hash, content: isOutside ? notShown : content });
+    files.push({ name, kind, hash, content: isOutside ? notShown : masked(content, secrets) });
   }
   return files;
+}
+
+/** Values as they stand in a Nix text, with its escapes or without; short ones are no secrets. */
+function masked(
+  content: Uint8Array<ArrayBuffer>,
+  secrets: readonly string[],
+): Uint8Array<ArrayBuffer> {
+  const forms = secrets.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
+    .filter((form) => form.length >= 6);
+  if (forms.length === 0) return content;
+  const text = new TextDecoder().decode(content);
+  return new TextEncoder().encode(forms.reduce((left, form) => left.replaceAll(form, "***"), text));
 }
 
 /** In place of what lies outside of the project: it may hold the user's secrets. */
@@ -80,7 +101,7 @@ function shown(kind: AcceptedFile["kind"], text: string): string {
 /** A change as `diff -u` shows it; all of the new text, where there is no diff. */
 export async function difference(host: Host, change: FileChange): Promise<string> {
   const { name, before = "", after = "" } = change;
-  if (before === after) return `changed: ${name}, outside of the project\n`;
+  if (before === after) return `changed: ${name} (what changed is not shown)\n`;
   const diff = await host.which("diff");
   if (diff === undefined) return `+++ ${name}\n${prefixed("+", after)}`;
   const directory = await Deno.makeTempDir();

@@ -141,10 +141,10 @@ export async function acceptContent(host: Host, project: Project, hash: string):
 async function accept(
   host: Host,
   project: Project,
-  examined: Pick<Examined, "hash" | "gathered">,
+  examined: Pick<Examined, "hash" | "gathered"> & { readonly config?: Config },
   keys: readonly string[],
 ): Promise<void> {
-  const files = await contentFiles(examined.gathered);
+  const files = await contentFiles(examined.gathered, examined.config?.env);
   for (const key of keys) await noteAcceptedHash(host, "keys", key);
   await keepLastAccepted(host, project.id, examined.hash, files);
   await noteAcceptedHash(host, "contents", examined.hash);
@@ -257,7 +257,7 @@ async function reviewOf(
     foreignKeys: keys.map(({ path }) => path),
   });
   const isChange = await readLastAccepted(host, project.id) !== undefined;
-  const changes = await changesOf(host, project.id, await contentFiles(gathered));
+  const changes = await changesOf(host, project.id, await contentFiles(gathered, config.env));
   return { hash, isAccepted, isChange, requests, changes };
 }
 

@@ -60,23 +60,33 @@ class Walk {
     const { isStrict } = this.options;
     const entries = await readDirectory(path);
     if (!isStrict) await this.#holdScripts(path, entries);
-    for (const { name, isDirectory } of entries) {
+    for (const { name, isDirectory, isSymlink } of entries) {
       const entry = joinPath(path, name);
       if (without.includes(name) || name === ".git") continue;
       if (!isStrict && (isLeftover(name) || this.#held.has(entry))) continue;
       if (isDirectory) await this.directory(entry);
+      else if (isSymlink) await this.#linked(entry, path);
       else await this.#file(entry);
     }
   }
 
-  /** What a Nix file names. Elsewhere than in the project, that is Nix's code and nothing else. */
-  async #named(path: string): Promise<void> {
+  /** A symlink among a directory's files: what it leads to counts if a path may name that. */
+  async #linked(path: string, directory: string): Promise<void> {
+    const end = await this.gathered.follow(path);
+    if (end !== undefined && !end.isDirectory) await this.#named(path, directory);
+  }
+
+  /**
+   * What a Nix file names. Elsewhere than in the project, and than beside a Nix file that lies elsewhere
+   * itself, that is Nix's code and nothing else.
+   */
+  async #named(path: string, directory: string): Promise<void> {
     const end = await this.gathered.follow(path);
     if (end === undefined) return;
-    const isNix = end.isDirectory
-      ? await isFile(`${end.path}/default.nix`)
-      : /\.nix$/.test(end.path);
-    if (isNix || isWithin(end.path, this.project.directory)) await this.whole(path);
+    const { directory: project } = this.project;
+    const isNix = end.isDirectory ? await isFile(`${end.path}/default.nix`) : isNixFile(end.path);
+    const isBeside = !isWithin(directory, project) && isWithin(end.path, directory);
+    if (isNix || isBeside || isWithin(end.path, project)) await this.whole(path);
   }
 
   /** What a path leads to, a directory with all that is in it. */
@@ -114,9 +124,9 @@ class Walk {
     literal: { readonly path: string; readonly isComputed: boolean },
   ): Promise<void> {
     const path = expandHome(literal.path, this.options.home);
-    if (!literal.isComputed) return await this.#named(resolvePath(directory, path));
+    if (!literal.isComputed) return await this.#named(resolvePath(directory, path), directory);
     const known = resolvePath(directory, path.endsWith("/") ? path : parentOf(path));
-    if (!isWithin(directory, known)) await this.#named(known);
+    if (!isWithin(directory, known)) await this.#named(known, directory);
   }
 
   async #file(path: string): Promise<void> {
@@ -124,20 +134,23 @@ class Walk {
     if (end === undefined || end.isDirectory || this.#seen.has(path)) return;
     this.#seen.add(path);
     await this.gathered.addFile(end.path);
-    const isNix = path.endsWith(".nix") || end.path.endsWith(".nix");
-    if (isNix) this.#waiting.push({ asked: path, real: end.path });
+    if (isNixFile(path) || isNixFile(end.path)) this.#waiting.push({ asked: path, real: end.path });
   }
 
   /** Notes what Nix files of a directory name as scripts of the guest, and as nothing else. */
   async #holdScripts(directory: string, entries: readonly Deno.DirEntry[]): Promise<void> {
     for (const { name, isFile } of entries) {
-      if (!isFile || !name.endsWith(".nix")) continue;
+      if (!isFile || !isNixFile(name) || isLeftover(name)) continue;
       const file = joinPath(directory, name);
       await this.gathered.addFile(file);
       const text = this.gathered.text(file) ?? "";
       for (const script of scriptsNamedBy(text, directory)) this.#held.add(script);
     }
   }
+}
+
+function isNixFile(path: string): boolean {
+  return path.endsWith(".nix");
 }
 
 async function isFile(path: string): Promise<boolean> {
