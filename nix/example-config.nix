@@ -49,7 +49,7 @@
   # scripts = [ ./setup.sh ];             # run in the guest after boot, as its user
   #                                       # { path = ./x.sh; optional = true; } may fail
 
-  # hooks = {                             # run on this host by sh
+  # hooks = {                             # run on this host by sh, in .nixbox
   #   pre-up = [ "echo starting $NIXBOX_NAME" ];
   #   post-up = [ ];
   #   pre-down = [ ];

@@ -110,7 +110,7 @@ async function command(
   if (!isSandboxed) return { argv: [program, ...args], root };
   const place = { files, nix, program: await Deno.realPath(program) };
   const chroot = await host.which("chroot") ?? "chroot";
-  return { argv: sandboxedArgv(chroot, place, args), root };
+  return { argv: await sandboxedArgv(chroot, place, args), root };
 }
 
 function setting(name: string, value: string): readonly string[] {

@@ -72,14 +72,14 @@ async function inLab(name: string): Promise<number> {
   return await enterLab([...deno, `/src/tests/bench/${name}.ts`]);
 }
 
-/** `deno task bench [start] [proxy] [machine] [network] [share] [transport]`; without a word, all. */
+/** `deno task bench [start] [consent] [proxy] [machine] [network] [share] [transport]`; without a word, all. */
 const wanted = Deno.args.filter((word) => word !== "--");
 const isWanted = (name: string) => wanted.length === 0 || wanted.includes(name);
 if (isWanted("start")) await startUp();
 let code = 0;
 const keep = (other: number) => code ||= other;
 if (isWanted("proxy")) keep(await proxy());
-for (const name of ["machine", "network", "share", "transport"]) {
+for (const name of ["consent", "machine", "network", "share", "transport"]) {
   if (isWanted(name)) keep(await inLab(name));
 }
 Deno.exit(code);

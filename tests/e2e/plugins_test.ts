@@ -58,7 +58,7 @@ Deno.test("a new plugin works as it is written", async (t) => {
     await Deno.chmod(file, 0o755);
     const words = ["mine", "echo", "--json", "-p", "a b", "--", "--help", ""];
     const { code, stdout } = await project.call(words, { stdin: "in " });
-    assert.equal(stdout, `in [--json][-p][a b][--][--help][]${project.directory}\n`);
+    assert.equal(stdout, `in [--json][-p][a b][--][--help][]${project.directory}/.nixbox\n`);
     assert.equal(code, 42);
   });
 

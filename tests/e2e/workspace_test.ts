@@ -39,7 +39,7 @@ Deno.test("scripts run in order, as the user, with env; hooks run on the host", 
   });
 
   await t.step("hooks: where they run and what they know", () => {
-    assert.ok(up.stderr.includes(`pre-up box\n    ${project.directory}\n`), up.stderr);
+    assert.ok(up.stderr.includes(`pre-up box\n    ${project.directory}/.nixbox\n`), up.stderr);
     assert.match(up.stderr, /NIXBOX_EVENT=pre-up\s[^]*NIXBOX_NAME=box\s+NIXBOX_PROJECT=/);
     assert.match(up.stderr, /stdin was closed/);
     assert.match(up.stderr, /✓ post-up hook.*\n/);

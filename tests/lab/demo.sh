@@ -36,6 +36,10 @@ cat >.nixbox/config.nix <<'END'
 END
 show cat .nixbox/config.nix
 cat .nixbox/config.nix
+say "A config decides what runs here, so a changed one is looked at first (on a terminal, up asks)."
+show nixbox trust --yes
+nixbox trust --yes
+expect $?
 show nixbox up --runner /lab/runner
 nixbox up --runner /lab/runner
 expect $?

@@ -7,7 +7,7 @@ import type { Host } from "../../host/host.ts";
 import { ensureKeys, mostKeyBytes, projectKeys, rotateKeys } from "../../guest/keys.ts";
 import { isAcceptedHash, noteAcceptedHash } from "../../state/consents.ts";
 
-/** A private key of the project by its file, and the SHA-256 of that. */
+/** A key pair of the project by its private file, and the SHA-256 of both halves. */
 interface KeyFile {
   readonly path: string;
   readonly hash: string;
@@ -74,11 +74,18 @@ export async function requireUntrackedKeys(host: Host, project: Project): Promis
 async function keyFiles({ configDirectory }: Project): Promise<readonly KeyFile[]> {
   const keys = projectKeys(configDirectory);
   const found: KeyFile[] = [];
-  for (const { privateFile: path } of [keys.login, keys.host, keys.identity]) {
-    // What is no plain file is refused where keys are made.
-    const info = await lstatIfExists(path);
-    if (info === undefined || !info.isFile || info.size > mostKeyBytes) continue;
-    found.push({ path, hash: await sha256(await Deno.readFile(path)) });
+  for (const { privateFile: path, publicFile } of [keys.login, keys.host, keys.identity]) {
+    const halves = [await readKey(path), await readKey(publicFile)];
+    // Half a pair is made again.
+    if (halves.includes(undefined)) continue;
+    found.push({ path, hash: await sha256(JSON.stringify(halves)) });
   }
   return found;
+}
+
+/** What is no plain file is refused where keys are made. */
+async function readKey(path: string): Promise<string | undefined> {
+  const info = await lstatIfExists(path);
+  if (info === undefined || !info.isFile || info.size > mostKeyBytes) return undefined;
+  return await Deno.readTextFile(path);
 }

@@ -2,4 +2,9 @@
 import { openProject } from "nixbox";
 
 const project = await openProject(Deno.env.get("NIXBOX_PROJECT") ?? ".");
-Deno.exit(await project.run(["codex", ...Deno.args], { directory: Deno.cwd(), tty: "auto" }));
+Deno.exit(
+  await project.run(["codex", ...Deno.args], {
+    directory: Deno.env.get("NIXBOX_DIRECTORY") ?? Deno.cwd(),
+    tty: "auto",
+  }),
+);
