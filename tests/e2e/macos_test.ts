@@ -27,7 +27,7 @@ Deno.test("macOS: a machine's shares, commands and end", async (t) => {
        { source = "${odd}"; target = "~/odd"; }
      ];
      scripts = [ ./setup.sh ];
-     hooks.post-up = [ "env >hook.env" ];`,
+     hooks.post-up = [ "env >$NIXBOX_PROJECT/hook.env" ];`,
     "box",
     onMac,
   );

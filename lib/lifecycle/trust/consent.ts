@@ -91,6 +91,7 @@ export async function openAcceptedConfig(host: Host, project: Project): Promise<
     const examined = await examine(host, project, snapshot);
     const review = await reviewOf(host, project, examined);
     if (!review.isAccepted) throw new ConsentNeeded(review, project.configFile);
+    await remember(host, project, examined);
     const config = await withStorePaths(host, project, examined, snapshot);
     await requireNoLinks(config, project);
     return {
@@ -103,6 +104,13 @@ export async function openAcceptedConfig(host: Host, project: Project): Promise<
     await snapshot[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Keeps what is used, for the next difference: it may have been accepted in another place. */
+async function remember(host: Host, project: Project, examined: Examined): Promise<void> {
+  if ((await readLastAccepted(host, project.id))?.hash === examined.hash) return;
+  const files = await contentFiles(examined.gathered, examined.config.env);
+  await keepLastAccepted(host, project.id, examined.hash, files);
 }
 
 /** As {@linkcode openAcceptedConfig}, for the config alone. */
