@@ -22,6 +22,8 @@ export async function tryPlugin(
     ? await findProjectIfAny(host, Deno.cwd())
     : await projectAt(host, globals.project);
   if (project === undefined) return undefined;
+  const { keepFromGuests } = await import("../lib/lifecycle/programs_of_guests.ts");
+  await keepFromGuests(host, [project.directory]);
   const isNamed = (await Deno.readTextFile(project.configFile)).includes(name);
   if (!isNamed && !await isBuiltInPlugin(name)) return undefined;
   const { loadTrustedConfig } = await import("../lib/lifecycle/trust.ts");

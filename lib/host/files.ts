@@ -98,8 +98,8 @@ export async function removeIfExists(path: string): Promise<void> {
  * @throws {NixboxError} if another user made it first, as anyone can under /tmp.
  */
 export async function ensurePrivateDirectory(path: string, uid: number): Promise<void> {
-  await Deno.mkdir(parentOf(path), { recursive: true });
   try {
+    await Deno.mkdir(parentOf(path), { recursive: true });
     await Deno.mkdir(path, { mode: 0o700 });
     return;
   } catch (error) {

@@ -1,7 +1,9 @@
 import type { Config, Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
+import { makeCommand } from "../host/command.ts";
 import { NixboxError } from "../host/error.ts";
 import { removeIfExists } from "../host/files.ts";
+import { checkPrivateDirectory } from "../host/private_directory.ts";
 import type { Host } from "../host/host.ts";
 import { installHint } from "../host/tools.ts";
 import { hookEnvironment } from "./hooks.ts";
@@ -31,9 +33,7 @@ export async function runPluginCommand(
   const copy = await trustedCopy(host, project, plugin.path);
   try {
     const file = `${copy ?? plugin.path}${command.file.slice(plugin.path.length)}`;
-    const [program = "", ...rest] = await commandArgv(host, file, args);
-    const child = new Deno.Command(program, {
-      args: rest,
+    const child = makeCommand(await commandArgv(host, file, args), {
       env: {
         ...await environment(host, project, config),
         NIXBOX_PLUGIN: copy ?? plugin.path,
@@ -78,6 +78,7 @@ async function environment(
     return hookEnvironment(undefined, subject);
   }
   const { network, runtimeDirectory } = record;
+  await checkPrivateDirectory(runtimeDirectory, host.user.uid);
   const address = network.kind === "tap" ? { address: network.address } : {};
   return hookEnvironment(undefined, { ...subject, ...address, runtimeDirectory });
 }

@@ -1,6 +1,6 @@
 import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
-import { ensurePrivateDirectory } from "../host/files.ts";
+import { prepareRuntimeDirectories } from "../host/runtime_directory.ts";
 import type { Host } from "../host/host.ts";
 import { isWithin, parentOf } from "../host/paths.ts";
 import { allExposures, covers, isAsSeen, openExposures, readTrust } from "../state/trust.ts";
@@ -23,7 +23,7 @@ export async function trustedCopy(
   const real = await Deno.realPath(directory);
   if (!open.some((exposure) => covers(exposure, real, () => true))) return undefined;
   const { runtime } = host.paths;
-  await ensurePrivateDirectory(runtime, host.user.uid);
+  await prepareRuntimeDirectories(host);
   const copy = await Deno.makeTempDir({ dir: runtime, prefix: "plugin-" });
   for (const file of await filesFrom([directory], host.user.home)) {
     if (!isWithin(file.path, directory)) continue;

@@ -11,6 +11,7 @@ import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type AnyPlan, type Engine, engineOf } from "./engine.ts";
 import { runHooks } from "./hooks.ts";
+import { keepFromMounts } from "./programs_of_guests.ts";
 import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
@@ -62,6 +63,7 @@ export async function up(
     // After a machine of the project could write for the last time.
     const examined = await tellStep(emit, "read the config", () => loadConfigToRun(host, project));
     const { config } = examined;
+    await keepFromMounts(config.mounts);
     await noteSeen(host, project, examined);
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
@@ -92,6 +94,7 @@ export async function planUp(
 ): Promise<AnyPlan> {
   const signal = options.signal ?? new AbortController().signal;
   const config = await tellStep(emit, "read the config", () => loadTrustedConfig(host, project));
+  await keepFromMounts(config.mounts);
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
