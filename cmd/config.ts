@@ -32,6 +32,6 @@ EXAMPLES
     const { maskSecrets } = await import("../lib/config/mask.ts");
     const config = await loadTrustedConfig(host, project);
     const shown = flags.showSecrets ? config : maskSecrets(config);
-    this.terminal.print(JSON.stringify(shown, null, 2));
+    this.terminal.printJson(shown, 2);
   },
 });

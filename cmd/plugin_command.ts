@@ -1,7 +1,7 @@
 import { hostOnly } from "./context.ts";
 import type { Globals } from "./globals.ts";
 import { table } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * Runs `nixbox PLUGIN COMMAND ARGS`.
@@ -34,12 +34,12 @@ export async function tryPlugin(
   if (plugin === undefined) return undefined;
   const isHelp = words.length === 0 || (words.length === 1 && /^(-h|--help)$/.test(words[0] ?? ""));
   if (isHelp) {
-    terminal.print(printable(plugin.brief));
+    terminal.print(plugin.brief);
     if (!plugin.isInUse) terminal.print(`not in use: plugins = [ "${name}" ];`);
     const rows = plugin.commands.map((
       command,
     ) => [`  nixbox ${name} ${command.name}`, command.brief]);
-    for (const line of table(rows)) terminal.print(printable(line));
+    for (const line of table(rows)) terminal.print(line);
     return 0;
   }
   const { runPluginCommand } = await import("../lib/lifecycle/run_plugin.ts");

@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly yes: boolean;
@@ -36,13 +35,13 @@ EXAMPLES
     const { suspectFiles } = await import("../lib/lifecycle/trust.ts");
     const { difference } = await import("../lib/lifecycle/difference.ts");
     const { suspects, accept } = await suspectFiles(host, project);
-    if (globals.json) terminal.print(JSON.stringify({ files: suspects }, null, 2));
+    if (globals.json) terminal.printJson({ files: suspects }, 2);
     if (suspects.length === 0) {
       if (!globals.json) terminal.printError("nothing that a machine may have changed");
       return;
     }
     if (!globals.json) {
-      for (const file of suspects) terminal.write(printable(await difference(host, file)));
+      for (const file of suspects) terminal.write(await difference(host, file));
     }
     if (!yes && !Deno.stdin.isTerminal()) {
       terminal.printError(

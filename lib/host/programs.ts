@@ -203,7 +203,8 @@ export function startableArgv(argv: readonly string[], cwd?: string): readonly s
   const [program = "", ...args] = argv;
   if (isBySudo(argv)) {
     const [, inner = "", ...rest] = args;
-    return [mustFind("sudo", "root"), "--", rootProgram(inner), ...rest];
+    const program = rootProgram(inner);
+    return [mustFind("sudo", "root"), "--", program, ...rest];
   }
   if (program.startsWith("/")) return argv;
   if (program.includes("/")) {
@@ -236,7 +237,7 @@ function mustFind(name: string, as: RunsAs): string {
 function refusal(name: string, as: RunsAs, refused: readonly RefusedProgram[]): NixboxError {
   const [first] = refused;
   if (first === undefined) {
-    return new NixboxError("no such program", {
+    return new NixboxError(`${name}: no such program`, {
       hint: `install ${name}; \`nixbox doctor\` says how`,
     });
   }

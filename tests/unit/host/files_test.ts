@@ -13,6 +13,7 @@ import {
 import { ownerVariable, spawnDetached } from "../../../lib/host/detached.ts";
 import { sha256 } from "../../../lib/host/hash.ts";
 import { takeLock } from "../../../lib/host/lock.ts";
+import { run } from "../../../lib/host/process.ts";
 import { sleep, waitFor } from "../../../lib/host/wait.ts";
 import { distributionOf, installCommand } from "../../../lib/host/tools.ts";
 
