@@ -3,19 +3,12 @@ import { messageOf, NixboxError } from "./error.ts";
 
 /** What a file that is read as our own must be. */
 export interface OwnFile {
-  /** User ids that may own it; `any`: the caller looks at `owner`. */
-  readonly owners: readonly number[] | "any";
+  /** User ids that may own it. */
+  readonly owners: readonly number[];
   /** Bytes that it may have. */
   readonly mostBytes: number;
   /** The way out, for the error. */
   readonly hint: string;
-}
-
-/** What was read. */
-export interface OwnText {
-  readonly text: string;
-  /** The user id that owns the file. */
-  readonly owner: number;
 }
 
 /** Follows no symlink, waits for nobody at the other end of a FIFO, and takes no terminal. */
@@ -29,7 +22,7 @@ const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK |
  * @returns `undefined` if there is nothing.
  * @throws {NixboxError} that names the path, what is wrong with it and the way out.
  */
-export function readOwnFile(path: string, expected: OwnFile): OwnText | undefined {
+export function readOwnFile(path: string, expected: OwnFile): string | undefined {
   const refuse = (what: string, cause?: unknown) =>
     new NixboxError(`${path} ${what}`, { where: path, hint: expected.hint, cause });
   let descriptor: number;
@@ -46,13 +39,13 @@ export function readOwnFile(path: string, expected: OwnFile): OwnText | undefine
   try {
     const found = fstatSync(descriptor);
     if (!found.isFile()) throw refuse("is not a regular file");
-    if (expected.owners !== "any" && !expected.owners.includes(found.uid)) {
+    if (!expected.owners.includes(found.uid)) {
       throw refuse(`belongs to user ${found.uid}`);
     }
     if (found.size > expected.mostBytes) {
       throw refuse(`has ${found.size} bytes, more than the ${expected.mostBytes} that it may have`);
     }
-    return { text: readAll(descriptor, expected.mostBytes), owner: found.uid };
+    return readAll(descriptor, expected.mostBytes);
   } finally {
     closeSync(descriptor);
   }

@@ -203,8 +203,8 @@ export function startableArgv(argv: readonly string[], cwd?: string): readonly s
   const [program = "", ...args] = argv;
   if (isBySudo(argv)) {
     const [, inner = "", ...rest] = args;
-    const program = rootProgram(inner);
-    return [mustFind("sudo", "root"), "--", program, ...rest];
+    const checked = rootProgram(inner);
+    return [mustFind("sudo", "root"), "--", checked, ...rest];
   }
   if (program.startsWith("/")) return argv;
   if (program.includes("/")) {

@@ -29,30 +29,22 @@ export function claimFile(place: SlotPlace, slot: number): string {
 }
 
 /**
- * The claim on a slot. Claims are root's to write. From the time when every user could write there, one
- * is believed too if its file is of the user that it names; whatever else a user laid there (a claim
- * in another's name, a FIFO, a symlink, a huge file) is no claim, and its slot is free.
+ * The claim on a slot. Claims are root's, as their directory is. What somebody else laid there when an
+ * earlier version let every user write to it (a claim, a FIFO, a symlink, a huge file) is not a
+ * claim, and its slot is free.
  */
 export function readClaim(place: SlotPlace, slot: number): Claim | undefined {
   const path = claimFile(place, slot);
-  const layer = ownerOf(path);
-  if (layer === undefined) return undefined;
+  const root = ownerOf(slotsDirectory(place));
+  if (root === undefined || ownerOf(path) !== root) return undefined;
+  const hint = `if no machine runs on this slot: \`sudo rm -r ${path}\``;
   try {
-    const file = readOwnFile(path, {
-      owners: "any",
-      mostBytes,
-      hint: `if no machine runs on this slot: \`sudo rm -r ${path}\``,
-    });
-    if (file === undefined) return undefined;
-    const value = parseJson(file.text);
-    if (isSlotOwner(value)) {
-      if (file.owner === 0 || file.owner === value.uid) return { kind: "claim", owner: value };
-      return undefined;
-    }
-    if (file.owner !== 0) return undefined;
+    const text = readOwnFile(path, { owners: [root], mostBytes, hint });
+    if (text === undefined) return undefined;
+    const value = parseJson(text);
+    if (isSlotOwner(value)) return { kind: "claim", owner: value };
     return { kind: "unreadable", problem: `${path} is not a claim of this version of nixbox` };
   } catch (error) {
-    if (layer !== 0) return undefined;
     if (!(error instanceof NixboxError)) throw error;
     return { kind: "unreadable", problem: messageOf(error) };
   }

@@ -26,9 +26,9 @@ export function readGuestWritable(host: Pick<Host, "paths" | "user">): readonly 
   const hint =
     "it lists what guests could write to, and nixbox runs no program from there; remove " +
     "it if nothing on your PATH lies in such a directory";
-  const file = readOwnFile(path, { owners: [host.user.uid], mostBytes, hint });
-  if (file === undefined) return [];
-  const value = parseJson(file.text);
+  const text = readOwnFile(path, { owners: [host.user.uid], mostBytes, hint });
+  if (text === undefined) return [];
+  const value = parseJson(text);
   if (isList(value)) return value;
   throw new NixboxError(`${path} is not a list of directories`, { where: path, hint });
 }

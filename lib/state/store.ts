@@ -59,8 +59,8 @@ async function requireOwnState({ paths: { state }, user }: Host): Promise<void> 
 /** The record of a project's machine; `undefined` if there is none. */
 export async function readRecord(host: Host, id: string): Promise<VmRecord | undefined> {
   const path = statePaths(host, id).record;
-  const file = readOwnFile(path, { owners: [host.user.uid], mostBytes: mostRecordBytes, hint });
-  return await Promise.resolve(file === undefined ? undefined : parseRecord(file.text, path, id));
+  const text = readOwnFile(path, { owners: [host.user.uid], mostBytes: mostRecordBytes, hint });
+  return await Promise.resolve(text === undefined ? undefined : parseRecord(text, path, id));
 }
 
 /** Thousands of shares fit. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { makeCommand } from "../../../lib/host/command.ts";
 import { spawnDetached } from "../../../lib/host/detached.ts";
+import { endProcess } from "../../../lib/host/end_process.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
 import { runAsRoot } from "../../../lib/host/as_root.ts";
 import { privateGroupsOf } from "../../../lib/host/private_group.ts";
@@ -240,11 +241,12 @@ Deno.test("what stays behind gets a clean PATH, and no libraries from where it s
     await withPath(`.:${root}/nothing:/usr/bin:/bin`, async () => {
       try {
         const logFile = `${root}/log`;
-        const argv = ["sh", "-c", 'echo "$PATH|$LD_LIBRARY_PATH"'];
-        await spawnDetached(host, argv, { logFile, cwd: "/", owner: "x" });
+        const argv = ["sh", "-c", 'echo "$PATH|$LD_LIBRARY_PATH"; exec sleep 1000'];
+        const { identity } = await spawnDetached(host, argv, { logFile, cwd: "/", owner: "x" });
         const text = await waitFor(async () => await Deno.readTextFile(logFile) || undefined, {
           timeoutMs: 10_000,
         });
+        await endProcess(host, identity, { graceMs: 5000 });
         const [path, libraries] = text?.trim().split("|") ?? [];
         assert.ok(path?.split(":").every((entry) => entry.startsWith("/")));
         assert.equal(libraries, root);

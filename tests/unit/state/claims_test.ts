@@ -30,6 +30,7 @@ const claimText = (change: Record<string, unknown> = {}) =>
 /** What another user may have laid into a directory that all could write to. */
 const plants: readonly (readonly [string, (path: string) => Promise<unknown>])[] = [
   ["a claim in another's name", (path) => theirs(path, claimText({ uid: 0 }))],
+  ["a claim in his own name, on all memory", (path) => theirs(path, claimText())],
   ["a claim that is not JSON", (path) => theirs(path, "not json")],
   ["an empty claim", (path) => theirs(path, "")],
   ["a claim of a later version", (path) => theirs(path, claimText({ version: 9 }))],
@@ -97,12 +98,13 @@ for (const [what, reason, make] of unreadable) {
   });
 }
 
-Deno.test("a claim from another user's own file is believed of that user, and is not ours", async () => {
+Deno.test("a claim of another user's is not this user's, whatever its id", async () => {
   await using place = await SlotsForTest.make();
-  await theirs(place.file(0), claimText());
+  await Deno.writeTextFile(place.file(0), claimText());
   const [state] = await readSlots(place.host, place);
   assert.equal(state?.owner.uid, stranger);
   assert.equal(isSlotOf(place.host, place, 0, "0123456789ab"), false);
+  assert.equal(isSlotOf(place.host, place, 1, "0123456789ab"), false);
 });
 
 Deno.test("the owner of a claim whom /proc hides counts as alive", async () => {
