@@ -18,7 +18,7 @@ export async function checkPrivateDirectory(path: string, uid: number): Promise<
     found = await lstatIfExists(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotADirectory) return false;
-    throw notOurs(path, messageOf(error));
+    throw notOurs(path, whyReplaceable(path, uid) ?? messageOf(error));
   }
   if (found === undefined) return false;
   const fault = found.isSymlink

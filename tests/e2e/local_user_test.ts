@@ -63,6 +63,7 @@ for (const victim of victims) {
     await run(["pkill", "-9", "-f", "[s]sh_config|[v]irtiofsd"], { accept: "any" });
     // As after a reboot: what was in memory has gone, and the attacker is there first.
     await Deno.remove(record.runtimeDirectory, { recursive: true });
+    await Deno.remove(record.secretsDirectory, { recursive: true });
     const taken = `/tmp/nixbox-${victim.uid}/${record.id}`;
     assert.equal((await asNobody(`set -- ${record.id}; ${squatting}`)).code, 0);
     assert.ok(await exists(`${taken}/ssh_config`));
