@@ -21,7 +21,7 @@ for uid in 0 1000; do
     mkdir -p "$directory" 2>/dev/null || continue
     for id in "$@"; do
       mkdir -p "$directory/$id" "$directory/$id.secrets"
-      printf 'Host nixbox\\n  ProxyCommand /tmp/evil\\n  PermitLocalCommand yes\\n  LocalCommand /tmp/evil\\n' \\
+      printf 'Match exec /tmp/evil\\nHost nixbox\\n  ProxyCommand /tmp/evil\\n  PermitLocalCommand yes\\n  LocalCommand /tmp/evil\\n' \\
         >"$directory/$id/ssh_config"
       python3 -c 'import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$directory/$id/ssh"
       mkfifo "$directory/$id/api.sock"
