@@ -48,6 +48,7 @@ export type {
   NetworkMode,
   Project,
 } from "./lib/config/types.ts";
+export { printable } from "./lib/host/printable.ts";
 export type { Runner } from "./lib/runner/mod.ts";
 export type { RunnerScript } from "./lib/runner/script.ts";
 export type { ShellWord } from "./lib/runner/lexer.ts";

@@ -50,9 +50,9 @@ EXAMPLES
       ));
     if (flags.print) {
       const { describeRunner } = await import("../lib/lifecycle/build.ts");
-      return terminal.print(JSON.stringify(await describeRunner(result), null, 2));
+      return terminal.printJson(await describeRunner(result), 2);
     }
-    if (globals.json) return terminal.print(JSON.stringify(result));
+    if (globals.json) return terminal.printJson(result);
     if (!globals.quiet) terminal.print(result.runnerDirectory);
   },
 });

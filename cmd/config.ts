@@ -38,6 +38,6 @@ EXAMPLES
       () => loadAcceptedConfig(host, project),
     );
     const shown = flags.showSecrets ? config : maskSecrets(config);
-    this.terminal.print(JSON.stringify(shown, null, 2));
+    this.terminal.printJson(shown, 2);
   },
 });

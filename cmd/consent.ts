@@ -2,11 +2,11 @@ import type { Project } from "../lib/config/types.ts";
 import type { Host } from "../lib/host/host.ts";
 import type { Review } from "../lib/lifecycle/trust/consent.ts";
 import { table } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Whether there is a person to ask. */
-export function canAsk(): boolean {
-  return Deno.stdin.isTerminal() && Deno.stderr.isTerminal();
+export function canAsk({ isLive }: Terminal): boolean {
+  return isLive && Deno.stdin.isTerminal();
 }
 
 /**
@@ -24,7 +24,7 @@ export async function withConsent<T>(
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof ConsentNeeded) || !canAsk()) throw error;
+      if (!(error instanceof ConsentNeeded) || !canAsk(terminal)) throw error;
       await printReview(terminal, host, error.review, (text) => terminal.writeError(text));
       if (!ask(terminal)) throw error;
       await acceptContent(host, project, error.review.hash);
@@ -69,11 +69,11 @@ export async function printReview(
     last = kind;
     return row;
   });
-  for (const line of table(rows)) write(`${printable(line)}\n`);
+  for (const line of table(rows)) write(`${line}\n`);
   const texts = await Promise.all(changes.map((change) => difference(host, change)));
   const lines = texts.join("").split("\n");
   const shown = options.isWhole ? lines : lines.slice(0, mostLines);
-  write(`${printable(shown.join("\n"))}\n`);
+  write(`${shown.join("\n")}\n`);
   if (shown.length < lines.length) {
     write(`... and ${lines.length - shown.length} more lines: nixbox trust --show\n`);
   }

@@ -20,11 +20,12 @@ export interface CommandLineContext extends CommandContext {
 export async function hostAndProject(
   globals: Globals,
 ): Promise<{ host: Host; project: Project }> {
-  const host = await hostOnly();
+  const host = await detect();
   const { findProject, projectAt } = await import("../lib/config/find.ts");
   const project = globals.project === undefined
     ? await findProject(host, Deno.cwd())
     : await projectAt(host, globals.project);
+  await keepFrom(host, [project.directory]);
   return { host, project };
 }
 
@@ -35,7 +36,9 @@ export async function hostAndProjectIfAny(
   if (globals.project !== undefined) return await hostAndProject(globals);
   const host = await hostOnly();
   const { findProjectIfAny } = await import("../lib/config/find.ts");
-  return { host, project: await findProjectIfAny(host, Deno.cwd()) };
+  const project = await findProjectIfAny(host, Deno.cwd());
+  if (project !== undefined) await keepFrom(host, [project.directory]);
+  return { host, project };
 }
 
 let detect = async () => await (await import("../lib/host/detect.ts")).detectHost();
@@ -45,9 +48,16 @@ export function chooseHost(other: () => Promise<Host>): void {
   detect = other;
 }
 
-/** This machine. */
+/** This machine; no program is run from where a guest can write. */
 export async function hostOnly(): Promise<Host> {
-  return await detect();
+  const host = await detect();
+  await keepFrom(host);
+  return host;
+}
+
+async function keepFrom(host: Host, directories: readonly string[] = []): Promise<void> {
+  const { keepFromGuests } = await import("../lib/lifecycle/programs_of_guests.ts");
+  await keepFromGuests(host, directories);
 }
 
 /**

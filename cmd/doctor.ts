@@ -1,7 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostOnly } from "./context.ts";
 import { table } from "./table.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly fix: boolean;
@@ -46,7 +45,7 @@ EXAMPLES
     if (flags.fix) {
       for (const leftover of leftovers) {
         await clearLeftover(host, defaultSlotPlace, leftover, (event) => {
-          if (event.kind === "warning") terminal.printError(`warning: ${printable(event.message)}`);
+          if (event.kind === "warning") terminal.printError(`warning: ${event.message}`);
         });
       }
     }
@@ -58,7 +57,7 @@ EXAMPLES
         leftovers: leftovers.map(({ kind, description }) => ({ kind, description })),
         fixed: flags.fix,
       };
-      return terminal.print(JSON.stringify(report, null, 2));
+      return terminal.printJson(report, 2);
     }
     const words = {
       ok: paint.green("ok"),
@@ -69,14 +68,14 @@ EXAMPLES
     rows.forEach((row, index) => {
       const check = checks[index];
       if (check === undefined) return;
-      terminal.print(printable(row).replace(check.state, words[check.state]));
+      terminal.print(row.replace(check.state, words[check.state]));
       if (check.hint !== undefined) {
-        terminal.print(`         ${paint.cyan("help:")} ${printable(check.hint)}`);
+        terminal.print(`         ${paint.cyan("help:")} ${check.hint}`);
       }
     });
     for (const { description } of leftovers) {
       const verb = flags.fix ? "cleared" : "leftover";
-      terminal.print(printable(`${verb}: ${description}`));
+      terminal.print(`${verb}: ${description}`);
     }
     if (leftovers.length > 0 && !flags.fix) terminal.print("clear them: nixbox doctor --fix");
   },

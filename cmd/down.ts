@@ -76,7 +76,7 @@ EXAMPLES
         this.exitCode = reportFailure(terminal, globals, error);
       }
     }
-    if (globals.json) terminal.print(JSON.stringify(flags.all ? results : results[0] ?? null));
+    if (globals.json) terminal.printJson(flags.all ? results : results[0] ?? null);
   },
 });
 

@@ -17,7 +17,7 @@ EXAMPLES
     const { globals, terminal } = this;
     const { initProject } = await import("../lib/lifecycle/init.ts");
     const files = await initProject(await hostOnly(), globals.project ?? Deno.cwd());
-    if (globals.json) return terminal.print(JSON.stringify({ files }));
+    if (globals.json) return terminal.printJson({ files });
     if (globals.quiet) return;
     for (const file of files) terminal.print(`wrote ${file}`);
     terminal.print("next: nixbox up");

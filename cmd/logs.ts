@@ -2,7 +2,6 @@ import { buildCommand } from "@stricli/core";
 import { type LogName, logNames } from "../lib/lifecycle/log_names.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { choiceOf } from "./parse.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly follow: boolean;
@@ -13,7 +12,8 @@ export const command = buildCommand<Flags, [LogName?], CommandLineContext>({
     brief: "show a log: console, hypervisor, dnsmasq, virtiofsd, provisioning, ssh",
     fullDescription:
       `Shows a log of this project's machine; the guest's console unless you say which. On a
-terminal, control characters that the guest wrote are shown, not obeyed.
+terminal, control characters that the guest wrote are shown, not obeyed; into a file or a pipe the log
+goes as it is.
 
 EXAMPLES
   nixbox logs
@@ -42,7 +42,8 @@ EXAMPLES
       ? { follow: true, signal: stopSignal(this.terminal) }
       : { follow: false };
     for await (const text of readLog(host, project.id, name, options)) {
-      this.terminal.write(this.terminal.isOutputTerminal ? printable(text) : text);
+      if (this.terminal.isOutputTerminal) this.terminal.write(text);
+      else this.terminal.writeRaw(text);
     }
   },
 });

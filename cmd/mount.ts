@@ -2,7 +2,6 @@ import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { follow } from "./progress.ts";
 import { describeShare } from "./share_text.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly via?: "virtiofs" | "sshfs";
@@ -54,7 +53,7 @@ EXAMPLES
       globals,
       new Operation((emit) => mountShare(host, project, spec, options, emit)),
     );
-    if (globals.json) return terminal.print(JSON.stringify(share));
-    if (!globals.quiet) terminal.printError(printable(`mounted ${describeShare(share)}`));
+    if (globals.json) return terminal.printJson(share);
+    if (!globals.quiet) terminal.printError(`mounted ${describeShare(share)}`);
   },
 });

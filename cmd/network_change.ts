@@ -30,7 +30,7 @@ EXAMPLES
       const change = await import("../lib/lifecycle/network_change.ts");
       const work = verb === "allow" ? change.allowDomain : change.denyDomain;
       const result = await work(host, project.id, domain);
-      if (globals.json) return terminal.print(JSON.stringify(result));
+      if (globals.json) return terminal.printJson(result);
       const done = result.isChanged ? words.done : words.nothingToDo;
       terminal.print(`${result.domain} ${done}; to make it last: ${result.config}`);
     },

@@ -2,7 +2,7 @@ import { buildCommand } from "@stricli/core";
 import type { Refusal } from "../lib/network/refusals.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { table } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 interface Flags {
   readonly follow: boolean;
@@ -37,13 +37,13 @@ EXAMPLES
     const { followNetworkLog, networkLog } = await import("../lib/lifecycle/network_log.ts");
     if (flags.follow) {
       for await (const one of followNetworkLog(host, project.id, stopSignal(terminal))) {
-        if (globals.json) terminal.print(JSON.stringify(one));
-        else terminal.print(printable(cells(one).join("  ")));
+        if (globals.json) terminal.printJson(one);
+        else terminal.print(cells(one).join("  "));
       }
       return;
     }
     const refusals = await networkLog(host, project.id);
-    if (globals.json) { for (const one of refusals) terminal.print(JSON.stringify(one)); }
+    if (globals.json) { for (const one of refusals) terminal.printJson(one); }
     else printRefusals(terminal, refusals);
   },
 });
@@ -51,7 +51,7 @@ EXAMPLES
 function printRefusals(terminal: Terminal, refusals: readonly Refusal[]): void {
   if (refusals.length === 0) return terminal.print("nothing was refused");
   const header = ["LAST", "TIMES", "ASKED FOR", "WHY NOT", "WHAT WOULD ALLOW IT"];
-  for (const line of table([header, ...refusals.map(cells)])) terminal.print(printable(line));
+  for (const line of table([header, ...refusals.map(cells)])) terminal.print(line);
 }
 
 function cells({ time, count, asked, reason, allow }: Refusal): string[] {

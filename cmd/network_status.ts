@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
-import { printable } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -17,12 +16,12 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { networkStatus } = await import("../lib/lifecycle/network_status.ts");
     const status = await networkStatus(host, project.id);
-    if (globals.json) return terminal.print(JSON.stringify(status, null, 2));
+    if (globals.json) return terminal.printJson(status, 2);
     const { name, policy, address, gateway, services, allowedAddresses } = status;
     const { paint } = terminal;
     const place = address === undefined ? "" : `, ${address} by ${gateway}`;
     terminal.print(`${paint.bold(name)}: network.mode "${policy.mode}"${place}`);
-    for (const rule of status.rules) terminal.print(printable(`  ${rule}`));
+    for (const rule of status.rules) terminal.print(`  ${rule}`);
     if (policy.mode === "filtered" && address !== undefined) {
       terminal.print(
         `  now ${allowedAddresses} address(es) pass, each until an hour after its last use`,

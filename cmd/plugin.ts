@@ -22,7 +22,7 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { newPlugin } = await import("../lib/lifecycle/new_plugin.ts");
     const directory = await newPlugin(host, project, name, this.commandNames);
-    if (globals.json) return terminal.print(JSON.stringify({ directory }));
+    if (globals.json) return terminal.printJson({ directory });
     terminal.print(`wrote ${directory}`);
     if (!globals.quiet) {
       terminal.printError(`use it, in .nixbox/config.nix: plugins = [ ./plugins/${name} ];`);

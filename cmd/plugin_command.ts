@@ -1,7 +1,7 @@
 import { hostOnly } from "./context.ts";
 import type { Globals } from "./globals.ts";
 import { table } from "./table.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /**
  * Runs `nixbox PLUGIN COMMAND ARGS`.
@@ -22,6 +22,8 @@ export async function tryPlugin(
     ? await findProjectIfAny(host, Deno.cwd())
     : await projectAt(host, globals.project);
   if (project === undefined) return undefined;
+  const { keepFromGuests } = await import("../lib/lifecycle/programs_of_guests.ts");
+  await keepFromGuests(host, [project.directory]);
   const isNamed = (await Deno.readTextFile(project.configFile)).includes(name);
   if (!isNamed && !await isBuiltInPlugin(name)) return undefined;
   const { openAcceptedConfig } = await import("../lib/lifecycle/trust/consent.ts");
@@ -38,12 +40,12 @@ export async function tryPlugin(
   if (plugin === undefined) return undefined;
   const isHelp = words.length === 0 || (words.length === 1 && /^(-h|--help)$/.test(words[0] ?? ""));
   if (isHelp) {
-    terminal.print(printable(plugin.brief));
+    terminal.print(plugin.brief);
     if (!plugin.isInUse) terminal.print(`not in use: plugins = [ "${name}" ];`);
     const rows = plugin.commands.map((
       command,
     ) => [`  nixbox ${name} ${command.name}`, command.brief]);
-    for (const line of table(rows)) terminal.print(printable(line));
+    for (const line of table(rows)) terminal.print(line);
     return 0;
   }
   const { runPluginCommand } = await import("../lib/lifecycle/run_plugin.ts");

@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProjectIfAny } from "./context.ts";
-import { printable } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -20,13 +19,13 @@ EXAMPLES
     const { paint } = terminal;
     const { listPlugins } = await import("../lib/lifecycle/plugins.ts");
     const plugins = await listPlugins(await configIfAny());
-    if (globals.json) return terminal.print(JSON.stringify({ plugins }, null, 2));
+    if (globals.json) return terminal.printJson({ plugins }, 2);
     for (const { name, brief, isInUse, isBuiltIn, path, commands } of plugins) {
       const state = isInUse ? paint.green(" (in use)") : "";
-      terminal.print(`${paint.bold(printable(name))}${state}  ${printable(brief)}`);
-      if (!isBuiltIn) terminal.print(paint.dim(`  ${printable(path)}`));
+      terminal.print(`${paint.bold(name)}${state}  ${brief}`);
+      if (!isBuiltIn) terminal.print(paint.dim(`  ${path}`));
       for (const command of commands) {
-        terminal.print(printable(`  nixbox ${name} ${command.name}  ${command.brief}`));
+        terminal.print(`  nixbox ${name} ${command.name}  ${command.brief}`);
       }
     }
 

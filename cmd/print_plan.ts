@@ -3,17 +3,17 @@ import type { Plan } from "../lib/lifecycle/plan.ts";
 import type { VsockPlan } from "../lib/lifecycle/vsock_plan.ts";
 import { printableCommand } from "../lib/host/process.ts";
 import type { Globals } from "./globals.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Prints what `up` would do. Values of `env` are secrets and are never part of it. */
 export function printPlan(terminal: Terminal, globals: Globals, plan: AnyPlan): void {
   const shown = withoutSecrets(plan);
-  if (globals.json) return terminal.print(JSON.stringify(shown, null, 2));
+  if (globals.json) return terminal.printJson(shown, 2);
   const { paint } = terminal;
   const { record } = plan;
   const title = (text: string) => terminal.print(`\n${paint.bold(text)}`);
   const body = (text: string) => {
-    for (const line of text.trimEnd().split("\n")) terminal.print(`  ${printable(line)}`);
+    for (const line of text.trimEnd().split("\n")) terminal.print(`  ${line}`);
   };
   terminal.print(
     `${

@@ -1,7 +1,9 @@
 import type { Operation } from "../lib/lifecycle/operation.ts";
 import type { ProgressEvent } from "../lib/host/progress.ts";
 import type { Globals } from "./globals.ts";
-import { printable, type Terminal } from "./terminal.ts";
+import { indented } from "./report.ts";
+import { printableLine } from "../lib/host/printable.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** Shows how long work goes, and gives its result. */
 export async function follow<T>(
@@ -80,13 +82,13 @@ class LiveView implements View {
     const seconds = ((performance.now() - current.startedAt) / 1000).toFixed(1);
     this.#erase();
     const moved = this.#progress === undefined ? "" : ` ${transferred(this.#progress)}`;
-    const line = printable(`  … ${current.step} ${seconds} s${moved}`);
+    const line = `  … ${printableLine(current.step)} ${seconds} s${moved}`;
     this.terminal.writeError(this.terminal.paint.dim(line));
     this.#isDrawn = true;
   }
 
   #erase(): void {
-    if (this.#isDrawn) this.terminal.writeError("\r\x1b[2K");
+    if (this.#isDrawn) this.terminal.eraseLine();
     this.#isDrawn = false;
   }
 }
@@ -97,17 +99,19 @@ function lineOf({ paint }: Terminal, event: ProgressEvent): string | undefined {
     case "progress":
       return undefined;
     case "step-finished":
-      return `${paint.green("  ✓")} ${printable(event.step)} ${
+      return `${paint.green("  ✓")} ${printableLine(event.step)} ${
         paint.dim(duration(event.elapsedMs))
       }`;
     case "step-failed":
-      return `${paint.red("  ✗")} ${printable(event.step)} ${paint.dim(duration(event.elapsedMs))}`;
+      return `${paint.red("  ✗")} ${printableLine(event.step)} ${
+        paint.dim(duration(event.elapsedMs))
+      }`;
     case "output":
-      return paint.dim(`    ${printable(event.line)}`);
+      return paint.dim(`    ${printableLine(event.line)}`);
     case "warning":
-      return `${paint.yellow("warning:")} ${printable(event.message)}`;
+      return `${paint.yellow("warning:")} ${indented(event.message)}`;
     case "note":
-      return `  ${printable(event.message)}`;
+      return `  ${indented(event.message)}`;
   }
 }
 

@@ -1,6 +1,5 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly rotate: boolean;
@@ -35,14 +34,14 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { setUp } = await import("../lib/lifecycle/setup.ts");
     const result = await setUp(host, project, { rotate });
-    if (globals.json) return terminal.print(JSON.stringify(result));
+    if (globals.json) return terminal.printJson(result);
     if (result.takenOver !== undefined) {
       const { keptIdentity, moved, directory, notes } = result.takenOver;
       terminal.printError("took over a project of the earlier nixbox; its config stays as it is");
       if (keptIdentity) terminal.printError("its key is the guest's identity from now on");
-      terminal.printError(printable(`moved to ${directory}: ${moved.join(", ")}`));
+      terminal.printError(`moved to ${directory}: ${moved.join(", ")}`);
       terminal.printError("  (nixbox needs none of it: remove it when you miss nothing)");
-      for (const note of notes) terminal.printError(printable(`note: ${note}`));
+      for (const note of notes) terminal.printError(`note: ${note}`);
       terminal.printError("its guest could write here: look at the config with `nixbox trust`");
     }
     if (!globals.quiet) {

@@ -33,7 +33,7 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { sshAccess } = await import("../lib/lifecycle/ssh_access.ts");
     const access = await sshAccess(host, project.id, alias);
-    if (globals.json) return terminal.print(JSON.stringify(access, null, 2));
+    if (globals.json) return terminal.printJson(access, 2);
     terminal.write(access.config);
   },
 });

@@ -3,7 +3,6 @@ import { type CommandLineContext, hostOnly } from "./context.ts";
 import { duration } from "./progress.ts";
 import { table } from "./table.ts";
 import { describeShare } from "./share_text.ts";
-import { printable } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -21,8 +20,8 @@ EXAMPLES
     const host = await hostOnly();
     const { status } = await import("../lib/lifecycle/status.ts");
     const report = await status(host);
-    if (globals.json) return terminal.print(JSON.stringify(report, null, 2));
-    for (const problem of report.problems) terminal.printError(`warning: ${printable(problem)}`);
+    if (globals.json) return terminal.printJson(report, 2);
+    for (const problem of report.problems) terminal.printError(`warning: ${problem}`);
     if (report.machines.length === 0) return terminal.print("no machine is up");
     const header = [
       "NAME",
@@ -44,10 +43,10 @@ EXAMPLES
       machine.network,
       machine.project,
     ]);
-    for (const line of table([header, ...rows])) terminal.print(printable(line));
+    for (const line of table([header, ...rows])) terminal.print(line);
     for (const machine of report.machines) {
       for (const mount of machine.mounts) {
-        terminal.print(printable(`  ${machine.name}: ${describeShare(mount)}`));
+        terminal.print(`  ${machine.name}: ${describeShare(mount)}`);
       }
     }
   },

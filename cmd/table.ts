@@ -1,5 +1,8 @@
+import { printableLine } from "../lib/host/printable.ts";
+
 /** Lays out rows in columns two spaces apart; the last column is not padded. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map(printableLine));
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {

@@ -1,4 +1,9 @@
-/** Where a command prints, and in which manner. */
+import { printable, printableJson } from "../lib/host/printable.ts";
+
+/**
+ * Where a command prints, and in which manner: the one door for everything that nixbox says. Whatever
+ * it is given may hold a guest's text, so nothing of it acts on a terminal; colours are `paint`'s alone.
+ */
 export interface Terminal {
   /** Whether stderr, where progress and errors go, is a terminal. */
   readonly isLive: boolean;
@@ -9,10 +14,16 @@ export interface Terminal {
   write(text: string): void;
   /** Prints a line to stdout. */
   print(line: string): void;
+  /** Prints a value as JSON to stdout; it parses to the same value. */
+  printJson(value: unknown, indent?: number): void;
   /** Prints to stderr; adds nothing. */
   writeError(text: string): void;
   /** Prints a line to stderr. */
   printError(line: string): void;
+  /** Takes away the line that stands on stderr without an end. */
+  eraseLine(): void;
+  /** The one way around: bytes for another program, which gets what the guest wrote. */
+  writeRaw(text: string): void;
 }
 
 type Style = (text: string) => string;
@@ -27,10 +38,14 @@ const codes: Readonly<Record<keyof Paint, readonly [number, number]>> = {
   cyan: [36, 39],
 };
 
+/** Stands for a colour until the door; nobody else can know it, so that no text has one of its own. */
+const mark = `\0${crypto.randomUUID()}:`;
+const marks = new RegExp(`${mark}(\\d+);`);
+
 function painter(isColored: boolean): Paint {
   const style = (name: keyof Paint): Style => {
     const [on, off] = codes[name];
-    return (text) => isColored ? `\x1b[${on}m${text}\x1b[${off}m` : text;
+    return (text) => isColored ? `${mark}${on};${text}${mark}${off};` : text;
   };
   return {
     bold: style("bold"),
@@ -42,40 +57,47 @@ function painter(isColored: boolean): Paint {
   };
 }
 
+/** Text as it goes out: with paint's colours, and nothing else that acts. */
+function shown(text: string): string {
+  // With a group in the pattern, every second part is a colour's number.
+  return text.split(marks).map((part, index) => index % 2 === 1 ? `\x1b[${part}m` : printable(part))
+    .join("");
+}
+
+/** What takes bytes; the process's own streams, or a test's. */
+export interface Sink {
+  isTerminal(): boolean;
+  writeSync(bytes: Uint8Array): number;
+}
+
 /** The process's own terminal. Colours only where both streams are terminals and nobody objects. */
-export function processTerminal(noColor: boolean): Terminal {
-  const isOutputTerminal = Deno.stdout.isTerminal();
-  const isLive = Deno.stderr.isTerminal();
+export function processTerminal(
+  noColor: boolean,
+  output: Sink = Deno.stdout,
+  errors: Sink = Deno.stderr,
+): Terminal {
+  const isOutputTerminal = output.isTerminal();
+  const isLive = errors.isTerminal();
   const isColored = isOutputTerminal && isLive && !noColor && !Deno.noColor;
   const encoder = new TextEncoder();
-  const writeTo = (stream: { writeSync(bytes: Uint8Array): number }) => (text: string) => {
+  const writeTo = (stream: Sink) => (text: string) => {
     let bytes = encoder.encode(text);
     while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
   };
-  const write = writeTo(Deno.stdout);
-  const writeError = writeTo(Deno.stderr);
+  const writeRaw = writeTo(output);
+  const writeRawError = writeTo(errors);
+  const write = (text: string) => writeRaw(shown(text));
+  const writeError = (text: string) => writeRawError(shown(text));
   return {
     isLive,
     isOutputTerminal,
     paint: painter(isColored),
     write,
     print: (line) => write(`${line}\n`),
+    printJson: (value, indent) => writeRaw(`${printableJson(value, indent)}\n`),
     writeError,
     printError: (line) => writeError(`${line}\n`),
+    eraseLine: () => writeRawError("\r\x1b[2K"),
+    writeRaw,
   };
-}
-
-/**
- * Text that a guest may have written, made safe for a terminal: escape sequences and other control
- * characters become visible instead of acting.
- */
-export function printable(text: string): string {
-  // Also what changes the order of reading (Unicode's bidirectional formatting characters).
-  const acting =
-    // deno-lint-ignore no-control-regex -- control characters are what this is about
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-  return text.replace(/\r\n/g, "\n").replace(acting, (character) => {
-    const code = character.charCodeAt(0).toString(16);
-    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
-  });
 }

@@ -53,10 +53,10 @@ EXAMPLES
       return;
     }
     const { review, accept } = await reviewProject(host, project);
-    if (globals.json) terminal.print(JSON.stringify(review, null, 2));
+    if (globals.json) terminal.printJson(review, 2);
     else await printReview(terminal, host, review, terminal.write, { isWhole: true });
     if (review.isAccepted) return;
-    if (show || (!yes && !canAsk())) {
+    if (show || (!yes && !canAsk(terminal))) {
       terminal.printError(
         show
           ? "not accepted: `nixbox trust` accepts it"

@@ -1,7 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
 import { follow } from "./progress.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly force: boolean;
@@ -43,7 +42,7 @@ EXAMPLES
       globals,
       new Operation((emit) => unmountShare(host, project.id, target, { force }, emit)),
     );
-    if (globals.json) return terminal.print(JSON.stringify(share));
-    if (!globals.quiet) terminal.printError(printable(`unmounted ${share.target}`));
+    if (globals.json) return terminal.printJson(share);
+    if (!globals.quiet) terminal.printError(`unmounted ${share.target}`);
   },
 });

@@ -90,7 +90,7 @@ EXAMPLES
     if (globals.json) {
       const { status } = await import("../lib/lifecycle/status.ts");
       const { machines } = await status(host);
-      return terminal.print(JSON.stringify(machines.find(({ id }) => id === record.id)));
+      return terminal.printJson(machines.find(({ id }) => id === record.id));
     }
     if (globals.quiet) return;
     const took = wasUp ? "was up already" : `is up (${duration(performance.now() - startedAt)})`;

@@ -2,7 +2,6 @@ import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { follow } from "./progress.ts";
 import { table } from "./table.ts";
-import { printable } from "./terminal.ts";
 
 interface Flags {
   readonly input?: readonly string[];
@@ -46,7 +45,7 @@ EXAMPLES
         globals,
         new Operation((emit) => updateProject(host, project, options, emit)),
       ));
-    if (globals.json) return terminal.print(JSON.stringify(result, null, 2));
+    if (globals.json) return terminal.printJson(result, 2);
     if (result.changes.length === 0) return terminal.print("everything was new already");
     const short = (version: string) =>
       /^[0-9a-f]{40}$/.test(version) ? version.slice(0, 12) : version;
@@ -56,7 +55,7 @@ EXAMPLES
       "->",
       `${short(to.version)} (${to.date})`,
     ]);
-    for (const line of table(rows)) terminal.print(printable(line));
+    for (const line of table(rows)) terminal.print(line);
     if (result.isMachineOlder && !globals.quiet) {
       terminal.printError(
         "the machine that is up has the build from before: `nixbox down`, `nixbox up`",

@@ -1,22 +1,25 @@
 import type { Host } from "./host.ts";
 import { type Finished, run, type RunOptions } from "./process.ts";
+import { childPath, rootProgram } from "./programs.ts";
 
 /**
- * Runs one program as root to its end, by its full path: an ordinary user's PATH often lacks the
- * directories of such programs. Each call site is listed by `up --dry-run`.
+ * Runs one program as root to its end. It comes out of a directory that only root can write to, and
+ * PATH has no say (programs.ts). Each call site is listed by `up --dry-run`.
  *
  * @throws {CommandError} as {@linkcode run} does.
+ * @throws {NixboxError} if root has no such program.
  */
 export async function runAsRoot(
-  host: Pick<Host, "which" | "privilege">,
+  host: Pick<Host, "privilege">,
   argv: readonly string[],
   stdin?: string,
   options: Pick<RunOptions, "accept" | "timeoutMs"> = {},
 ): Promise<Finished> {
   const [program = "", ...args] = argv;
-  const path = await host.which(program) ?? program;
-  return await run(host.privilege.asRoot([path, ...args]), {
+  return await run(host.privilege.asRoot([rootProgram(program), ...args]), {
     ...options,
+    // Where there is no sudo in between, or it lets PATH pass.
+    env: { PATH: childPath("root") },
     ...(stdin === undefined ? {} : { stdin }),
   });
 }

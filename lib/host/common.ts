@@ -11,45 +11,24 @@ export function memoryFacts(): MemoryFacts {
   };
 }
 
-/** Looks for an executable file on PATH, then in `moreDirectories`. */
-export async function findProgram(
-  program: string,
-  moreDirectories: readonly string[],
-): Promise<string | undefined> {
-  const onPath = (Deno.env.get("PATH") ?? "").split(":").filter((directory) => directory !== "");
-  for (const directory of [...onPath, ...moreDirectories]) {
-    const path = `${directory}/${program}`;
-    if (await isExecutableFile(path)) return path;
-  }
-  return undefined;
-}
-
-async function isExecutableFile(path: string): Promise<boolean> {
-  try {
-    const { isFile, mode } = await Deno.stat(path);
-    return isFile && ((mode ?? 0) & 0o111) !== 0;
-  } catch {
-    return false;
-  }
-}
-
 /**
- * Places by the XDG base directory variables, where they are set. Sockets need a short path, and
- * without a session /tmp has one on every OS (macOS's TMPDIR eats half of the 103 bytes that a
- * socket's path may have). `secrets` is where there is memory only if the session says so.
+ * Places by the XDG base directory variables, where they are set to absolute paths (others MUST be
+ * ignored: XDG Base Directory Specification). A session's runtime directory is in memory, and so of
+ * use for secrets too.
  */
 export function basePaths(
   user: UserFacts,
   env: (name: string) => string | undefined,
-  secretsWithoutSession?: string,
+  withoutSession: (state: string) => Pick<HostPaths, "runtime" | "secrets">,
 ): HostPaths {
-  const session = env("XDG_RUNTIME_DIR");
-  const runtime = session ? `${session}/nixbox` : `/tmp/nixbox-${user.uid}`;
+  const absolute = (name: string) => env(name)?.startsWith("/") ? env(name) : undefined;
+  const session = absolute("XDG_RUNTIME_DIR");
+  const state = `${absolute("XDG_STATE_HOME") ?? `${user.home}/.local/state`}/nixbox`;
+  const ofSession = { runtime: `${session}/nixbox`, secrets: `${session}/nixbox` };
   return {
-    state: `${env("XDG_STATE_HOME") || `${user.home}/.local/state`}/nixbox`,
-    cache: `${env("XDG_CACHE_HOME") || `${user.home}/.cache`}/nixbox`,
-    runtime,
-    secrets: session ? runtime : secretsWithoutSession ?? runtime,
+    state,
+    cache: `${absolute("XDG_CACHE_HOME") ?? `${user.home}/.cache`}/nixbox`,
+    ...(session === undefined ? withoutSession(state) : ofSession),
   };
 }
 

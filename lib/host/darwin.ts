@@ -1,6 +1,7 @@
 import type { Acceleration, Host, HostPaths, ProcessTable, UserFacts } from "./host.ts";
 import { NixboxError } from "./error.ts";
-import { basePaths, findProgram, freeSpaceMB, memoryFacts } from "./common.ts";
+import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
+import { findProgram, openDoor } from "./programs.ts";
 import { readTextIfExists } from "./files.ts";
 import { addressInLeases, addressInNeighbours } from "./darwin_leases.ts";
 import { privilegeOf } from "./privilege.ts";
@@ -30,6 +31,9 @@ const systemDirectories = [
   ...["/opt/homebrew/bin", "/opt/homebrew/opt/e2fsprogs/sbin", "/nix/var/nix/profiles/default/bin"],
 ];
 
+/** The group admin, whose members may use sudo: Homebrew's directories are theirs to write. */
+const administrators = [80];
+
 /**
  * The runtime module for macOS on Apple silicon. It runs in tests on recorded answers and stand-ins;
  * the README's platform table says what was not run on a Mac.
@@ -41,6 +45,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
       hint: "on Apple silicon, install Deno for aarch64: this one is for Intel, and translated",
     });
   }
+  openDoor(systemDirectories, administrators);
   const user: UserFacts = {
     name: system.env("USER") ?? "nixbox",
     uid: Deno.uid() ?? 501,
@@ -57,18 +62,15 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
     processes: darwinProcesses(system),
     privilege: privilegeOf(user.uid),
     memory: memoryFacts,
-    which: (program) => findProgram(program, systemDirectories),
+    which: (program) => Promise.resolve(findProgram(program)),
     acceleration: () => acceleration(system),
     openFiles: async () => ({
       limit: Number(await sysctl(system, "kern.maxfilesperproc")) || 10_240,
       raise: [],
     }),
     userNamespaces: () => Promise.resolve(false),
-    async confinement() {
-      return await findProgram("sandbox-exec", systemDirectories) === undefined
-        ? undefined
-        : "seatbelt";
-    },
+    confinement: () =>
+      Promise.resolve(findProgram("sandbox-exec") === undefined ? undefined : "seatbelt"),
     addressOf: (mac) => addressOf(system, mac),
     async version() {
       const { stdout } = await system.ask(["sw_vers", "-productVersion"]);
@@ -83,10 +85,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
  * what a socket's path may have: without a session's directory, sockets go beside the records.
  */
 function darwinPaths(user: UserFacts, env: (name: string) => string | undefined): HostPaths {
-  const paths = basePaths(user, env);
-  if (env("XDG_RUNTIME_DIR")) return paths;
-  const runtime = `${paths.state}/run`;
-  return { ...paths, runtime, secrets: runtime };
+  return basePaths(user, env, (state) => ({ runtime: `${state}/run`, secrets: `${state}/run` }));
 }
 
 /** A value of the kernel's; empty where there is no such name. */

@@ -1,7 +1,9 @@
+import { makeCommand } from "./command.ts";
 import type { Host, ProcessIdentity } from "./host.ts";
 import { NixboxError } from "./error.ts";
 import { lastLines, printableCommand } from "./process.ts";
 import { readTail } from "./files.ts";
+import { startableArgv } from "./programs.ts";
 
 /** Marks every process that nixbox leaves running, so that a crash cannot hide one. */
 export const ownerVariable = "NIXBOX_VM";
@@ -24,7 +26,7 @@ export interface DetachedOptions {
 const redirect = 'exec "$@" >>"$0" 2>&1';
 
 // What a daemon needs of our environment; keys and tokens of the user stay out of it.
-const inherited = ["PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DENO_DIR"];
+const inherited = ["HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DENO_DIR"];
 
 /** Starts a program in a session of its own, which goes on after this process and its terminal end. */
 export async function spawnDetached(
@@ -32,14 +34,14 @@ export async function spawnDetached(
   argv: readonly string[],
   options: DetachedOptions,
 ): Promise<DetachedProcess> {
+  const command = startableArgv(argv, options.cwd);
   await Deno.writeTextFile(options.logFile, "", { mode: 0o600 });
   const env: Record<string, string> = { [ownerVariable]: options.owner };
   for (const name of inherited) {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
   }
-  const child = new Deno.Command("/bin/sh", {
-    args: ["-c", redirect, options.logFile, ...argv],
+  const child = makeCommand(["/bin/sh", "-c", redirect, options.logFile, ...command], {
     cwd: options.cwd,
     env,
     clearEnv: true,
@@ -51,7 +53,7 @@ export async function spawnDetached(
   child.unref();
   const ended = child.status.then(({ code, signal }) => ({ code, signal }));
   const identity = await host.processes.identify(child.pid);
-  if (identity === undefined) throw await diedAtOnce(argv, options.logFile, await ended);
+  if (typeof identity !== "object") throw await diedAtOnce(argv, options.logFile, await ended);
   return { identity, ended };
 }
 

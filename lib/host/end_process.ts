@@ -1,16 +1,33 @@
 import type { Host, ProcessIdentity } from "./host.ts";
-import { run } from "./process.ts";
+import { runAsRoot } from "./as_root.ts";
+import { NixboxError } from "./error.ts";
+import { processesSeenByRoot } from "./root_processes.ts";
 import { waitFor } from "./wait.ts";
 
+/** What is known of a process: `unknown` where the OS hides it. */
+export type Life = "alive" | "gone" | "unknown";
+
 /** Whether this very process still runs: a later one with the same pid does not count. */
-export async function isAlive(host: Host, identity: ProcessIdentity): Promise<boolean> {
-  const now = await host.processes.identify(identity.pid);
-  return now?.startTime === identity.startTime;
+export async function lifeOf(
+  { processes }: Pick<Host, "processes">,
+  identity: ProcessIdentity,
+): Promise<Life> {
+  const now = await processes.identify(identity.pid);
+  if (now === "unknown") return "unknown";
+  return now?.startTime === identity.startTime ? "alive" : "gone";
+}
+
+/** Whether this very process may still run: one that the OS hides does. Unknown is not dead. */
+export async function isAlive(
+  host: Pick<Host, "processes">,
+  identity: ProcessIdentity,
+): Promise<boolean> {
+  return await lifeOf(host, identity) !== "gone";
 }
 
 /** Waits for a process to be gone; `false` if it is still there after `timeoutMs`. */
 export async function waitForEnd(
-  host: Host,
+  host: Pick<Host, "processes">,
   identity: ProcessIdentity,
   timeoutMs: number,
 ): Promise<boolean> {
@@ -31,13 +48,28 @@ export async function endProcess(
   identity: ProcessIdentity,
   options: { readonly graceMs: number; readonly asRoot?: boolean; readonly group?: boolean },
 ): Promise<void> {
+  const seen = options.asRoot === true
+    ? { ...host, processes: await processesSeenByRoot(host) }
+    : host;
   const target = options.group ? -identity.pid : identity.pid;
   for (const [signal, patienceMs] of [["SIGTERM", options.graceMs], ["SIGKILL", 5000]] as const) {
-    if (!await isAlive(host, identity)) return;
+    const life = await lifeOf(seen, identity);
+    if (life === "gone") return;
+    if (life === "unknown") throw hidden(identity.pid);
     if (patienceMs === 0) continue;
     await sendSignal(host, target, signal, options.asRoot ?? false);
-    if (await waitForEnd(host, identity, patienceMs)) return;
+    if (await waitForEnd(seen, identity, patienceMs)) return;
   }
+}
+
+function hidden(pid: number): NixboxError {
+  return new NixboxError(
+    `process ${pid} is not ended: it is not shown whether it is the one meant`,
+    {
+      where: `/proc/${pid}`,
+      hint: "/proc is mounted with hidepid: look as root (`sudo ps -p PID`), and end it there",
+    },
+  );
 }
 
 async function sendSignal(
@@ -47,8 +79,8 @@ async function sendSignal(
   asRoot: boolean,
 ): Promise<void> {
   if (asRoot && host.user.uid !== 0) {
-    const argv = host.privilege.asRoot(["kill", "-s", signal.slice(3), "--", `${pid}`]);
-    await run(argv, { accept: "any" });
+    const argv = ["kill", "-s", signal.slice(3), "--", `${pid}`];
+    await runAsRoot(host, argv, undefined, { accept: "any" });
     return;
   }
   try {

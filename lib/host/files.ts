@@ -98,8 +98,8 @@ export async function removeIfExists(path: string): Promise<void> {
  * @throws {NixboxError} if another user made it first, as anyone can under /tmp.
  */
 export async function ensurePrivateDirectory(path: string, uid: number): Promise<void> {
-  await Deno.mkdir(parentOf(path), { recursive: true });
   try {
+    await Deno.mkdir(parentOf(path), { recursive: true });
     await Deno.mkdir(path, { mode: 0o700 });
     return;
   } catch (error) {
@@ -111,7 +111,7 @@ export async function ensurePrivateDirectory(path: string, uid: number): Promise
   if (!found.isDirectory || found.uid !== uid) {
     throw new NixboxError(`${path} is not a directory of yours`, {
       where: path,
-      hint: `someone else made it; have it removed (\`sudo rm -r ${path}\`) or set XDG_RUNTIME_DIR`,
+      hint: `someone else made it; have it removed: \`sudo rm -r ${path}\``,
     });
   }
   if (((found.mode ?? 0) & 0o077) !== 0) await Deno.chmod(path, 0o700);

@@ -11,10 +11,16 @@ export interface ProcessIdentity {
 
 /** What runs on this machine, as far as this user may see it. */
 export interface ProcessTable {
-  /** The identity of a running pid; `undefined` if there is no such process, or it is a zombie. */
-  identify(pid: number): Promise<ProcessIdentity | undefined>;
-  /** Pids of this user's processes that were started with `variable=value` in their environment. */
-  withEnvironment(variable: string, value: string): Promise<readonly number[]>;
+  /**
+   * The identity of a running pid; `undefined` if there is no such process, or it is a zombie;
+   * `unknown` if there is one and the OS hides it (`hidepid`): that is not to be taken for dead.
+   */
+  identify(pid: number): Promise<ProcessIdentity | "unknown" | undefined>;
+  /**
+   * Pids of processes of one user (this one, unless another is said) that were started with
+   * `variable=value` in their environment.
+   */
+  withEnvironment(variable: string, value: string, uid?: number): Promise<readonly number[]>;
   /** Pids of the processes of one user, by user id. */
   ownedBy(uid: number): Promise<readonly number[]>;
   /** The argv of a running process, whoever owns it; `undefined` if it is gone. */

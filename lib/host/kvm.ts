@@ -1,6 +1,6 @@
 import type { Acceleration } from "./host.ts";
 import { exists } from "./files.ts";
-import { findProgram } from "./common.ts";
+import { findProgram } from "./programs.ts";
 import { messageOf } from "./error.ts";
 import { run } from "./process.ts";
 
@@ -80,7 +80,7 @@ const boundMs = 5000;
 /** Runs the boot sector in QEMU, within 5 s. With `tcg` it shows that the sector itself is right. */
 export async function runBootSector(accelerator: "kvm" | "tcg"): Promise<Acceleration> {
   const name = accelerator.toUpperCase();
-  const qemu = await findProgram("qemu-system-x86_64", ["/usr/libexec"]);
+  const qemu = findProgram("qemu-system-x86_64");
   if (qemu === undefined) {
     return unusable("it is not known whether /dev/kvm runs guests, and there is no QEMU to try");
   }

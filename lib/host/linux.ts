@@ -1,8 +1,20 @@
-import type { Host, HostPaths, NixSystem, OpenFiles, ProcessTable, UserFacts } from "./host.ts";
+import { statfsSync } from "node:fs";
+import process from "node:process";
+import type {
+  Host,
+  HostPaths,
+  NixSystem,
+  OpenFiles,
+  ProcessIdentity,
+  ProcessTable,
+  UserFacts,
+} from "./host.ts";
 import { run } from "./process.ts";
 import { privilegeOf } from "./privilege.ts";
-import { basePaths, findProgram, freeSpaceMB, memoryFacts } from "./common.ts";
+import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
+import { findProgram, openDoor } from "./programs.ts";
 import { readTextIfExists } from "./files.ts";
+import { usersDirectory } from "./runtime_directory.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
 const systemDirectories = [
@@ -15,6 +27,7 @@ const systemDirectories = [
 
 export function detectLinux(): Host {
   const user = readUser();
+  openDoor(systemDirectories);
   return {
     os: "linux",
     guestLink: "tap",
@@ -22,10 +35,10 @@ export function detectLinux(): Host {
     cpus: navigator.hardwareConcurrency,
     user,
     paths: linuxPaths(user, (name) => Deno.env.get(name)),
-    processes: linuxProcesses(),
+    processes: linuxProcesses(user.uid),
     privilege: privilegeOf(user.uid),
     memory: memoryFacts,
-    which: (program) => findProgram(program, systemDirectories),
+    which: (program) => Promise.resolve(findProgram(program)),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
     openFiles: () => openFiles(user.uid),
     userNamespaces: isNamespaceAllowed,
@@ -54,32 +67,60 @@ function readUser(): UserFacts {
   };
 }
 
-/** A session's runtime directory is in memory; where there is none, /dev/shm is, and /tmp need not be. */
+/**
+ * Without a session root makes a directory for the user, which nobody else can make first. Secrets go
+ * there too where it is in memory, as on every system with systemd; else into /dev/shm.
+ */
 export function linuxPaths(
   user: UserFacts,
   env: (name: string) => string | undefined,
+  isRunInMemory: () => boolean = () => isInMemory("/run"),
 ): HostPaths {
-  return basePaths(user, env, `/dev/shm/nixbox-${user.uid}`);
+  return basePaths(user, env, () => {
+    const runtime = `${usersDirectory}/${user.uid}`;
+    return { runtime, secrets: isRunInMemory() ? runtime : `/dev/shm/nixbox-${user.uid}` };
+  });
 }
 
-function linuxProcesses(): ProcessTable {
-  let bootId: string | undefined;
+/** Whether a directory is on tmpfs or ramfs, by statfs(2)'s magic numbers. */
+function isInMemory(path: string): boolean {
+  try {
+    return [0x01021994, 0x858458f6].includes(statfsSync(path).type);
+  } catch {
+    return false;
+  }
+}
+
+let bootId: string | undefined;
+
+/** The identity of a process by the text of its /proc/PID/stat; without one it is gone. */
+export async function identityOf(
+  pid: number,
+  stat: string | undefined,
+): Promise<ProcessIdentity | "unknown" | undefined> {
+  if (stat === undefined) return undefined;
+  const parsed = parseStat(stat);
+  if (parsed === undefined) return "unknown";
+  if (parsed.isZombie) return undefined;
+  bootId ??= (await readTextIfExists("/proc/sys/kernel/random/boot_id") ?? "").trim();
+  return { pid, startTime: `${bootId}/${parsed.startTicks}` };
+}
+
+function linuxProcesses(self: number): ProcessTable {
   return {
     async identify(pid) {
       const stat = await readProc(`/proc/${pid}/stat`);
-      const parsed = stat === undefined ? undefined : parseStat(stat);
-      if (parsed === undefined || parsed.isZombie) return undefined;
-      bootId ??= (await readTextIfExists("/proc/sys/kernel/random/boot_id") ?? "").trim();
-      return { pid, startTime: `${bootId}/${parsed.startTicks}` };
+      if (stat === undefined) return isRunning(pid) ? "unknown" : undefined;
+      return await identityOf(pid, stat);
     },
-    async withEnvironment(variable, value) {
+    async withEnvironment(variable, value, uid = self) {
       const pids: number[] = [];
       for await (const entry of Deno.readDir("/proc")) {
         if (!/^\d+$/.test(entry.name)) continue;
         const environment = await readProc(`/proc/${entry.name}/environ`);
-        if (environment?.split("\0").includes(`${variable}=${value}`)) {
-          pids.push(Number(entry.name));
-        }
+        if (environment?.split("\0").includes(`${variable}=${value}`) !== true) continue;
+        // Root reads everybody's: another user's process may say what it likes.
+        if (await realUserOf(entry.name) === uid) pids.push(Number(entry.name));
       }
       return pids;
     },
@@ -101,6 +142,23 @@ function linuxProcesses(): ProcessTable {
       return Math.floor(Number(kilobytes ?? 0) / 1024);
     },
   };
+}
+
+/** By proc_pid_status(5): "Uid: REAL EFFECTIVE SAVED FILESYSTEM". */
+async function realUserOf(pid: string): Promise<number | undefined> {
+  const uid = /^Uid:\s+(\d+)/m.exec(await readProc(`/proc/${pid}/status`) ?? "")?.[1];
+  return uid === undefined ? undefined : Number(uid);
+}
+
+/** Whether there is such a process, by kill(2) with signal 0, from which `hidepid` hides none. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: there is one, of another user. Only ESRCH says that there is none.
+    return !(error instanceof Error && Reflect.get(error, "code") === "ESRCH");
+  }
 }
 
 async function ownerOf(path: string): Promise<number | null> {

@@ -1,3 +1,5 @@
+import { NixboxError } from "./error.ts";
+import { lstatIfExists } from "./files.ts";
 import { waitFor } from "./wait.ts";
 
 export interface LockOptions {
@@ -6,8 +8,6 @@ export interface LockOptions {
   /** Called once if someone else holds the lock. */
   readonly onWait?: () => void;
   readonly signal?: AbortSignal;
-  /** The path is a directory that is there already: it is locked itself. */
-  readonly isDirectory?: boolean;
 }
 
 /** A lock that is held; it ends with `release` or with this process, however that dies. */
@@ -16,16 +16,15 @@ export interface HeldLock {
 }
 
 /**
- * Takes an exclusive flock(2) on a file, which is made if missing, or on a directory. The lock is not inherited by
+ * Takes an exclusive flock(2) on a file, which is made if missing. The lock is not inherited by
  * child processes.
  *
  * @returns `undefined` if another holder kept it for all of `timeoutMs`.
+ * @throws {NixboxError} if something else lies in its place.
  */
 export async function takeLock(path: string, options: LockOptions): Promise<HeldLock | undefined> {
-  const file = await Deno.open(
-    path,
-    options.isDirectory ? { read: true } : { create: true, read: true, write: true, mode: 0o600 },
-  );
+  await requirePlainFile(path);
+  const file = await Deno.open(path, { create: true, read: true, write: true, mode: 0o600 });
   let told = false;
   try {
     const held = await waitFor(async () => {
@@ -41,4 +40,14 @@ export async function takeLock(path: string, options: LockOptions): Promise<Held
   }
   file.close();
   return undefined;
+}
+
+async function requirePlainFile(path: string): Promise<void> {
+  const found = await lstatIfExists(path);
+  if (found === undefined || found.isFile) return;
+  const what = found.isSymlink ? "a symlink" : found.isDirectory ? "a directory" : "not a file";
+  throw new NixboxError(`the lock ${path} is ${what}`, {
+    where: path,
+    hint: `nixbox made no such thing: \`rm -r ${path}\``,
+  });
 }

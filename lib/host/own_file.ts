@@ -1,48 +1,76 @@
-import { NixboxError } from "./error.ts";
-import { printableCommand } from "./process.ts";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { messageOf, NixboxError } from "./error.ts";
 
-/** How a file of nixbox's own that cannot be relied on is told. */
-export interface OwnFileRules {
-  /** The user whose file it must be. */
-  readonly uid: number;
-  /** "the trust state", for messages. */
-  readonly what: string;
-  /** What the user does once it is removed. */
-  readonly then: string;
+/** What a file that is read as our own must be. */
+export interface OwnFile {
+  /** User ids that may own it. */
+  readonly owners: readonly number[];
+  /** Bytes that it may have. */
+  readonly mostBytes: number;
+  /** The way out, for the error. */
+  readonly hint: string;
 }
 
-/** Larger files are none of ours. */
-const mostBytes = 4 << 20;
+/** Follows no symlink, waits for nobody at the other end of a FIFO, and takes no terminal. */
+const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK |
+  constants.O_NOCTTY;
 
 /**
- * Reads a file that nixbox wrote for itself; `undefined` if there is none. What stands in its place
- * without being one is refused, and never opened: a pipe would be waited for without end.
+ * The text of a file of nixbox's own, which somebody may have put something else in the place of: it
+ * must be a regular file of one of `owners`, and of a bounded size. Never blocks.
  *
- * @throws {NixboxError} for a symlink, a directory, a pipe, a file that is huge or another user's.
+ * @returns `undefined` if there is nothing.
+ * @throws {NixboxError} that names the path, what is wrong with it and the way out.
  */
-export async function readOwnFile(path: string, rules: OwnFileRules): Promise<string | undefined> {
-  let info: Deno.FileInfo;
+export function readOwnFile(path: string, expected: OwnFile): string | undefined {
+  const refuse = (what: string, cause?: unknown) =>
+    new NixboxError(`${path} ${what}`, { where: path, hint: expected.hint, cause });
+  let descriptor: number;
   try {
-    info = await Deno.lstat(path);
+    descriptor = openSync(path, flags);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw unusable(path, rules, "it cannot be looked at");
+    const code = codeOf(error);
+    if (code === "ENOENT") return undefined;
+    if (code === "ELOOP") throw refuse("is a symlink, which is not followed", error);
+    if (code === "ENXIO") throw refuse("is not a regular file", error);
+    if (code === "EACCES" || code === "EPERM") throw refuse("may not be read by you", error);
+    throw refuse(`cannot be read: ${messageOf(error)}`, error);
   }
-  if (!info.isFile) throw unusable(path, rules, "it is not a regular file");
-  if (info.uid !== rules.uid) throw unusable(path, rules, "it is another user's");
-  if (((info.mode ?? 0) & 0o022) !== 0) throw unusable(path, rules, "others may write to it");
-  if (info.size > mostBytes) throw unusable(path, rules, "it is too large");
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
-  } catch {
-    throw unusable(path, rules, "it cannot be read as text");
+    const found = fstatSync(descriptor);
+    if (!found.isFile()) throw refuse("is not a regular file");
+    if (!expected.owners.includes(found.uid)) {
+      throw refuse(`belongs to user ${found.uid}`);
+    }
+    if (found.size > expected.mostBytes) {
+      throw refuse(`has ${found.size} bytes, more than the ${expected.mostBytes} that it may have`);
+    }
+    return readAll(descriptor, expected.mostBytes);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
-/** The error for a file that is not what it must be: unknown is not safe. */
-export function unusable(path: string, { what, then }: OwnFileRules, why: string): NixboxError {
-  return new NixboxError(`${what} cannot be used: ${why}`, {
-    where: path,
-    hint: `look at it, then \`${printableCommand(["rm", "-rf", "--", path])}\` and ${then}`,
-  });
+/** It may grow while it is read: no more than was said. */
+function readAll(descriptor: number, mostBytes: number): string {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length < mostBytes) {
+    const part = new Uint8Array(Math.min(65_536, mostBytes - length));
+    const count = readSync(descriptor, part, 0, part.length, null);
+    if (count === 0) break;
+    parts.push(part.subarray(0, count));
+    length += count;
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
 }

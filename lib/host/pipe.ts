@@ -1,3 +1,4 @@
+import { makeCommand } from "./command.ts";
 import { NixboxError } from "./error.ts";
 import { CommandError, lastLines } from "./process.ts";
 
@@ -88,9 +89,8 @@ function start(
   stdout: "piped" | "null",
   { signal }: PipeOptions,
 ) {
-  const [name = "", ...args] = program.argv;
-  const child = new Deno.Command(name, {
-    args,
+  const [name = ""] = program.argv;
+  const child = makeCommand(program.argv, {
     stdin,
     stdout,
     stderr: "piped",

@@ -1,3 +1,4 @@
+import { makeCommand } from "./command.ts";
 import { NixboxError } from "./error.ts";
 
 export interface RunOptions {
@@ -49,8 +50,7 @@ export class CommandError extends NixboxError {
  * not 0 and not in `accept`.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const [program, ...args] = argv;
-  if (program === undefined) throw new TypeError("run: empty argv");
+  if (argv.length === 0) throw new TypeError("run: empty argv");
   const timeout = options.timeoutMs === undefined
     ? undefined
     : AbortSignal.timeout(options.timeoutMs);
@@ -58,8 +58,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   options.signal?.throwIfAborted();
   let child: Deno.ChildProcess;
   try {
-    child = new Deno.Command(program, {
-      args,
+    child = makeCommand(argv, {
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
@@ -89,6 +88,15 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 }
 
 function notStarted(argv: readonly string[], error: unknown): CommandError {
+  // The door of programs.ts says what is wrong and how to fix it.
+  if (error instanceof NixboxError) {
+    const { hint } = error;
+    return new CommandError(argv, undefined, error.log.join("\n"), {
+      reason: error.message,
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
+  }
   if (error instanceof Deno.errors.NotFound) {
     return new CommandError(argv, undefined, "", {
       reason: "no such program",

@@ -1,8 +1,8 @@
 import { ownerVariable } from "../host/detached.ts";
 import { endProcess } from "../host/end_process.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
-import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
+import { removeClaim } from "../state/claims.ts";
 import { unpassDocker } from "../network/docker.ts";
 import { deleteFirewall, deleteTap } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
@@ -10,9 +10,7 @@ import {
   chooseSlot,
   claimOf,
   lockSlots,
-  prepareSharedDirectory,
   readSlots,
-  slotFile,
   type SlotOwner,
   type SlotPlace,
   type SlotState,
@@ -31,8 +29,7 @@ export async function claimSlot(
   wish: { readonly id: string; readonly memoryMB: number; readonly starter: ProcessIdentity },
   signal: AbortSignal,
 ): Promise<number> {
-  await prepareSharedDirectory(host, place);
-  const lock = await lockSlots(place, signal);
+  const lock = await lockSlots(host, place, signal);
   try {
     const states = await readSlots(host, place);
     const { slot, replaces } = chooseSlot(states, wish, {
@@ -40,7 +37,7 @@ export async function claimSlot(
       unusedOfRunningMB: await promisedButUnusedMB(host, states),
     });
     if (replaces !== undefined) await clearSlot(host, place, slot, replaces);
-    await writeSlotOwner(place, slot, claimOf(host, wish.id, wish.starter, wish.memoryMB));
+    await writeSlotOwner(host, place, slot, claimOf(host, wish.id, wish.starter, wish.memoryMB));
     return slot;
   } finally {
     lock.release();
@@ -57,7 +54,10 @@ async function promisedButUnusedMB(host: Host, states: readonly SlotState[]): Pr
   return sum;
 }
 
-/** Removes what an owner that is gone has left in a slot: processes, tap, rules, dnsmasq, claim. */
+/**
+ * Removes what an owner that is gone has left in a slot: processes, tap, rules, dnsmasq, claim. Only
+ * processes of the user whose claim it is are ended: a claim has no say over anybody else's.
+ */
 export async function clearSlot(
   host: Host,
   place: SlotPlace,
@@ -66,15 +66,15 @@ export async function clearSlot(
 ): Promise<void> {
   const pids = owner === undefined
     ? []
-    : await host.processes.withEnvironment(ownerVariable, owner.id);
+    : await host.processes.withEnvironment(ownerVariable, owner.id, owner.uid);
   for (const pid of pids) {
     const identity = await host.processes.identify(pid);
-    if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
+    if (typeof identity === "object") await endProcess(host, identity, { graceMs: 1000 });
   }
   const { tap, table } = slotAddresses(slot);
   await stopServices(host, place.directory, slot);
   await unpassDocker(host, tap);
   await deleteTap(host, tap);
   await deleteFirewall(host, table);
-  await run(host.privilege.asRoot(["rm", "-f", slotFile(place, slot)]));
+  await removeClaim(host, place, slot);
 }

@@ -1,5 +1,8 @@
 import type { Host } from "../host/host.ts";
+import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
+import { refusedPrograms } from "../host/programs.ts";
+import { checkRuntimeDirectories } from "../host/runtime_directory.ts";
 import { run } from "../host/process.ts";
 import { missingModules, modulesHint } from "../network/kernel_features.ts";
 import {
@@ -9,6 +12,8 @@ import {
   openFilesWarning,
 } from "./requirements.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
+import { claimFile } from "../state/claims.ts";
+import { defaultSlotPlace, readSlots, slotCount } from "../state/slots.ts";
 import type { Check } from "./check.ts";
 import { checkNix } from "./doctor_nix.ts";
 
@@ -20,6 +25,7 @@ export async function examine(host: Host): Promise<readonly Check[]> {
       .map((tool) => checkTool(host, tool)),
     ...(host.guestLink === "tap" ? linuxChecks(host) : [macosChecksOf(host)]),
     checkNix(host),
+    checkRuntimeDirectory(host),
     checkMemory(host),
   ])).flat();
   return [
@@ -43,12 +49,39 @@ const optional: readonly Tool["neededFor"][] = ["build", "inspect", "kvm"];
 async function checkTool(host: Host, tool: Tool): Promise<Check> {
   const path = await host.which(tool.program);
   if (path !== undefined) return { name: tool.program, state: "ok", detail: path };
+  const [refused] = refusedPrograms(tool.program);
+  if (refused !== undefined) {
+    return {
+      name: tool.program,
+      state: optional.includes(tool.neededFor) ? "warning" : "missing",
+      detail: `${refused.path} is not run: ${refused.reason}`,
+      hint: await installHint([tool.program]),
+    };
+  }
   return {
     name: tool.program,
     state: optional.includes(tool.neededFor) ? "warning" : "missing",
     detail: `not installed; it ${tool.purpose}`,
     hint: await installHint([tool.program]),
   };
+}
+
+/** Sockets and secrets lie there: another user's directory in its place is not used. */
+async function checkRuntimeDirectory(host: Host): Promise<Check> {
+  const name = "runtime directory";
+  try {
+    await checkRuntimeDirectories(host);
+    return { name, state: "ok", detail: host.paths.runtime };
+  } catch (error) {
+    if (!(error instanceof NixboxError)) throw error;
+    const { hint } = error;
+    return {
+      name,
+      state: "missing",
+      detail: error.message,
+      ...(hint === undefined ? {} : { hint }),
+    };
+  }
 }
 
 async function macosChecksOf(host: Host): Promise<readonly Check[]> {
@@ -63,7 +96,25 @@ function linuxChecks(host: Host): readonly Promise<Check>[] {
     checkFirewall(host),
     checkPrivilege(host),
     checkOpenFiles(host),
+    checkClaims(host),
   ];
+}
+
+/** A claim of root's that cannot be read keeps its slot: nobody knows what runs on it. */
+async function checkClaims(host: Host): Promise<Check> {
+  const name = "network slots";
+  const states = await readSlots(host, defaultSlotPlace);
+  const [unreadable] = states.filter(({ problem }) => problem !== undefined);
+  if (unreadable?.problem === undefined) {
+    return { name, state: "ok", detail: `${states.length} of ${slotCount} in use` };
+  }
+  const path = claimFile(defaultSlotPlace, unreadable.slot);
+  return {
+    name,
+    state: "warning",
+    detail: unreadable.problem,
+    hint: `if no machine runs on slot ${unreadable.slot}: \`sudo rm -r ${path}\``,
+  };
 }
 
 async function checkTun(): Promise<Check> {

@@ -3,6 +3,7 @@ import type { Host } from "../host/host.ts";
 import { isAlive, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { exists } from "../host/files.ts";
+import { isPrivateDirectory } from "../host/private_directory.ts";
 import { run } from "../host/process.ts";
 import { sleep } from "../host/wait.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
@@ -73,11 +74,13 @@ async function stop(
   emit: Emit,
 ): Promise<DownResult> {
   const wasUp = record.vmm !== undefined && await isAlive(host, record.vmm);
+  // What lies in a directory of somebody else is not ours to use; the rest is taken down.
+  const isReachable = await isPrivateDirectory(record.runtimeDirectory, host.user.uid);
   const subject = {
     name: record.name,
     project: record.project,
     ...(hasTap(record) ? { address: record.network.address } : {}),
-    runtimeDirectory: record.runtimeDirectory,
+    ...(isReachable ? { runtimeDirectory: record.runtimeDirectory } : {}),
   };
   const { files = [] } = record.hooks;
   if (wasUp && record.state === "running") {
@@ -85,13 +88,13 @@ async function stop(
   }
   await writeRecord(host, { ...record, state: "stopping" });
   let isGraceful = false;
-  if (wasUp && options.force !== true) {
+  if (wasUp && isReachable && options.force !== true) {
     const patienceMs = Math.min(options.timeoutMs ?? gracefulMs, gracefulMs);
     isGraceful = await tellStep(emit, "stop the guest", () => askToStop(host, record, patienceMs));
   }
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
   if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
-  const { address: _, runtimeDirectory: __, ...gone } = subject;
+  const gone = { name: subject.name, project: subject.project };
   await runHooks("post-down", record.hooks.postDown, files, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
   return { wasUp, name: record.name, stop };

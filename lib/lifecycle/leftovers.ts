@@ -11,18 +11,23 @@ import { hasTap, type VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
 import { listRecords, lockProject, readRecord } from "../state/store.ts";
 import { clearSlot } from "./claim.ts";
+import { discardMachine } from "./discard.ts";
 import { machineState } from "./machine.ts";
 import { takeDown } from "./takedown.ts";
 
 /** Something that a crash left behind. */
 export type Leftover =
   | { readonly kind: "machine"; readonly description: string; readonly record: VmRecord }
+  | { readonly kind: "record"; readonly description: string; readonly id: string }
   | { readonly kind: "slot"; readonly description: string; readonly slot: number };
 
 /** Finds machines that are dead or half-made, and taps, rules and claims that nobody owns. */
 export async function findLeftovers(host: Host, place: SlotPlace): Promise<readonly Leftover[]> {
   const found: Leftover[] = [];
-  const { records } = await listRecords(host);
+  const { records, problems, unreadable } = await listRecords(host);
+  for (const [index, id] of unreadable.entries()) {
+    found.push({ kind: "record", description: problems[index] ?? id, id });
+  }
   for (const record of records) {
     const state = await machineState(host, record);
     if (state === "running" || state === "starting") continue;
@@ -109,9 +114,13 @@ export async function clearLeftover(
     }
     return;
   }
-  const lock = await lockSlots(place);
+  if (leftover.kind === "record") {
+    await discardMachine(host, place, leftover.id);
+    return;
+  }
+  const lock = await lockSlots(host, place);
   try {
-    const owner = await readSlotOwner(place, leftover.slot);
+    const owner = readSlotOwner(place, leftover.slot);
     if (owner !== undefined && await isAlive(host, owner.process)) return;
     await clearSlot(host, place, leftover.slot, owner);
   } finally {

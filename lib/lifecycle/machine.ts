@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
+import { checkPrivateDirectory } from "../host/private_directory.ts";
 import { readTail } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import type { VmRecord } from "../state/record.ts";
@@ -24,12 +25,16 @@ export async function machineState(host: Host, record: VmRecord): Promise<Machin
 /**
  * The record of a machine that runs.
  *
- * @throws {NixboxError} with exit code 3 where none does; a dead one's last words are in its log.
+ * @throws {NixboxError} with exit code 3 where none does; a dead one's last words are in its log; if
+ * the directory of its sockets is not this user's alone, so that nothing in it may be talked to.
  */
 export async function requireRunning(host: Host, id: string): Promise<VmRecord> {
   const record = await readRecord(host, id);
   const state = record === undefined ? undefined : await machineState(host, record);
-  if (record !== undefined && state === "running") return record;
+  if (record !== undefined && state === "running") {
+    await checkPrivateDirectory(record.runtimeDirectory, host.user.uid);
+    return record;
+  }
   if (record === undefined || state === undefined) {
     throw new NixboxError("this project's machine is not running", {
       hint: "start it: `nixbox up`",

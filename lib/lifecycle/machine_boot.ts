@@ -1,6 +1,7 @@
 import type { Project } from "../config/types.ts";
 import { spawnDetached } from "../host/detached.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
+import { prepareRuntimeDirectories } from "../host/runtime_directory.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import { projectKeys } from "../guest/keys.ts";
@@ -81,7 +82,8 @@ export abstract class MachineBoot<P extends MachinePlan> {
 
   protected async makeDirectories(): Promise<void> {
     const { host, plan } = this.boot;
-    for (const directory of [host.paths.runtime, host.paths.secrets, ...plan.directories]) {
+    await prepareRuntimeDirectories(host);
+    for (const directory of plan.directories) {
       await ensurePrivateDirectory(directory, host.user.uid);
     }
     await writeTextAtomically(`${this.#record.runtimeDirectory}/microvm-run`, plan.script, 0o700);

@@ -32,7 +32,9 @@ export async function machineFacts(
   checkRuntimeDirectory(`${host.paths.runtime}/${project.id}`);
   const obtained = await obtainRunner(host, project, config, options, emit);
   const starter = await host.processes.identify(Deno.pid);
-  if (starter === undefined) throw new NixboxError("this process is not in the process table");
+  if (typeof starter !== "object") {
+    throw new NixboxError("this process is not in the process table");
+  }
   const facts: MachineFacts = {
     host,
     project,

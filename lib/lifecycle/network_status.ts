@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { processesSeenByRoot } from "../host/root_processes.ts";
 import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
 import { dnsmasqPid } from "../network/dnsmasq_process.ts";
 import { inspectorOf } from "../network/inspector.ts";
@@ -43,7 +44,7 @@ export async function networkStatus(
   if (network.kind !== "tap") throw new TypeError("a machine is on a tap or on vsock");
   const { policy, slot, table, address, gateway } = network;
   const dnsmasq = await dnsmasqPid(host, dnsmasqPaths(place.directory, slot)) !== undefined;
-  const inspectors = await host.processes.ownedBy(inspectorOf({ slot }).uid);
+  const inspectors = await (await processesSeenByRoot(host)).ownedBy(inspectorOf({ slot }).uid);
   return {
     name,
     address,

@@ -1,3 +1,7 @@
+import { runtimeDirectoryCommands } from "../host/runtime_directory.ts";
+import { claimCommand } from "../state/claims.ts";
+import { lockCommand } from "../state/slot_lock.ts";
+import { sharedDirectoryCommands } from "../state/shared_directory.ts";
 import { patchRunner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
@@ -141,7 +145,12 @@ function rootCommands(
   input: PlanInput,
   plan: Pick<Plan, "network" | "virtiofsd">,
 ): readonly (readonly string[])[] {
+  const place = { directory: input.sharedDirectory };
   return [
+    ...sharedDirectoryCommands(place),
+    lockCommand(place),
+    claimCommand(place, input.slot),
+    ...runtimeDirectoryCommands(input.host),
     ...networkCommands(plan.network),
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))

@@ -17,6 +17,7 @@ import type { MountedShare } from "./mounted_share.ts";
 import { commandOutput, runCommand, writeGuestFile } from "./session.ts";
 import { type SshAccess, sshAccess } from "./ssh_access.ts";
 import { type UnmountOptions, unmountShare } from "./unmount.ts";
+import { keepFromGuests } from "./programs_of_guests.ts";
 import { type MachineStatus, status } from "./status.ts";
 import { acceptContent, loadAcceptedConfig, type Review, reviewProject } from "./trust/consent.ts";
 import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
@@ -169,5 +170,7 @@ export class ProjectHandle {
  */
 export async function openProject(directory: string, host?: Host): Promise<ProjectHandle> {
   const here = host ?? await detectHost();
-  return new ProjectHandle(here, await findProject(here, directory));
+  const project = await findProject(here, directory);
+  await keepFromGuests(here, [project.directory]);
+  return new ProjectHandle(here, project);
 }

@@ -1,6 +1,8 @@
 import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
+import { makeCommand } from "../host/command.ts";
 import { NixboxError } from "../host/error.ts";
+import { checkPrivateDirectory } from "../host/private_directory.ts";
 import type { Host } from "../host/host.ts";
 import { installHint } from "../host/tools.ts";
 import { hookEnvironment } from "./hooks.ts";
@@ -29,9 +31,7 @@ export async function runPluginCommand(
   const root = plugin.isBuiltIn ? plugin.path : `${snapshot.files}${plugin.path}`;
   const file = `${root}${command.file.slice(plugin.path.length)}`;
   await requireExecutable(file, command.file);
-  const [program = "", ...rest] = await commandArgv(host, file, args);
-  const child = new Deno.Command(program, {
-    args: rest,
+  const child = makeCommand(await commandArgv(host, file, args), {
     cwd: project.configDirectory,
     env: {
       ...await environment(host, project, config.name),
@@ -75,6 +75,7 @@ async function environment(
     return hookEnvironment(undefined, subject);
   }
   const { network, runtimeDirectory } = record;
+  await checkPrivateDirectory(runtimeDirectory, host.user.uid);
   const address = network.kind === "tap" ? { address: network.address } : {};
   return hookEnvironment(undefined, { ...subject, ...address, runtimeDirectory });
 }

@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { makeCommand } from "../host/command.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { remoteCommand, remoteShell } from "../guest/quote.ts";
@@ -84,13 +85,12 @@ export function guestDirectory(
 }
 
 async function converse(record: VmRecord, command: string, tty: boolean): Promise<number> {
-  const [program, ...args] = sessionArgv(record.runtimeDirectory, command, { tty });
+  const argv = sessionArgv(record.runtimeDirectory, command, { tty });
   // Without a listener Ctrl-C would end this process and leave ssh to the terminal alone.
   const ignore = () => {};
   Deno.addSignalListener("SIGINT", ignore);
   try {
-    const child = new Deno.Command(program ?? "ssh", {
-      args,
+    const child = makeCommand(argv, {
       stdin: "inherit",
       stdout: "inherit",
       stderr: "inherit",

@@ -2,20 +2,15 @@ import type { Host } from "../host/host.ts";
 import { ownerVariable } from "../host/detached.ts";
 import { endProcess, isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
-import { exists, removeIfExists } from "../host/files.ts";
+import { exists, lstatIfExists, removeIfExists } from "../host/files.ts";
+import { isPrivateDirectory, whyReplaceable } from "../host/private_directory.ts";
 import { closeArgv } from "../guest/ssh.ts";
 import { run } from "../host/process.ts";
 import { unpassDocker } from "../network/docker.ts";
 import { deleteFirewall, deleteTap, restoreForwarding } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
-import {
-  lockSlots,
-  readSlotOwner,
-  readSlots,
-  releaseSlot,
-  type SlotPlace,
-} from "../state/slots.ts";
+import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
@@ -70,17 +65,21 @@ export function undoStep(
     case "directories":
       return named("make directories", async () => {
         await requireEnded(host, record);
-        await removeIfExists(record.secretsDirectory);
-        await removeIfExists(record.runtimeDirectory);
+        await removeOwnDirectory(host, record.secretsDirectory);
+        await removeOwnDirectory(host, record.runtimeDirectory);
       });
     case "shares":
       return named("share directories", () => endServers(host, record));
     case "provisioning":
-      return named("write the provisioning disk", () => removeIfExists(record.secretsDirectory));
+      return named(
+        "write the provisioning disk",
+        () => removeOwnDirectory(host, record.secretsDirectory),
+      );
     case "vmm":
       return named("start the hypervisor", () => endVmm(host, record));
     case "ssh":
       return named("log in", async () => {
+        if (!await isPrivateDirectory(record.runtimeDirectory, host.user.uid)) return;
         await run(closeArgv(record.runtimeDirectory), { accept: "any", timeoutMs: 2000 });
       });
     case "slot":
@@ -102,7 +101,7 @@ function undoTapStep(
 ): Undo {
   const { slot, table, tap } = record.network;
   const ifSlotIsOurs = async (work: () => Promise<void>) => {
-    if ((await readSlotOwner(place, slot))?.id === record.id) await work();
+    if (isSlotOf(host, place, slot, record.id)) await work();
   };
   switch (name) {
     case "slot":
@@ -136,6 +135,14 @@ function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
 }
 
+/** What lies where somebody else can put another directory is not ours, and stays. */
+export async function removeOwnDirectory(host: Host, path: string): Promise<void> {
+  const found = await lstatIfExists(path).catch(() => undefined);
+  if (found === undefined || found.uid !== host.user.uid) return;
+  if (whyReplaceable(path, host.user.uid) !== undefined) return;
+  await removeIfExists(path);
+}
+
 /** By its record and its sockets a machine that would not end can be found again. */
 async function requireEnded(host: Host, { vmm, name }: VmRecord): Promise<void> {
   if (vmm === undefined || !await isAlive(host, vmm)) return;
@@ -159,18 +166,18 @@ async function endVmm(host: Host, record: VmRecord): Promise<void> {
 }
 
 /** Ends what was started for a machine and never made it into the record. */
-async function sweep(host: Host, id: string): Promise<void> {
+export async function sweep(host: Host, id: string): Promise<void> {
   for (const pid of await host.processes.withEnvironment(ownerVariable, id)) {
     if (pid === Deno.pid) continue;
     const identity = await host.processes.identify(pid);
-    if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
+    if (typeof identity === "object") await endProcess(host, identity, { graceMs: 1000 });
   }
 }
 
 async function leaveSlot(host: Host, place: SlotPlace, record: TapRecord): Promise<void> {
   // After a reboot of the host there is nothing to give back.
   if (!await exists(`${place.directory}/slots`)) return;
-  const lock = await lockSlots(place);
+  const lock = await lockSlots(host, place);
   try {
     await releaseSlot(host, place, record.network.slot, record.id);
     if ((await readSlots(host, place)).length > 0) return;

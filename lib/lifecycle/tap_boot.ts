@@ -42,7 +42,7 @@ export class TapBoot extends MachineBoot<Plan> {
   async #startForwarding(): Promise<void> {
     const { host, place, plan } = this.boot;
     if (!plan.network.forwards) return;
-    const lock = await lockSlots(place, this.signal);
+    const lock = await lockSlots(host, place, this.signal);
     try {
       await enableForwarding(host, forwardingMemory(place));
     } finally {
@@ -70,7 +70,7 @@ export class TapBoot extends MachineBoot<Plan> {
     const { host, place } = this.boot;
     const { id, memoryMB, network } = this.#tapRecord;
     await this.startVmm((vmm) =>
-      writeSlotOwner(place, network.slot, claimOf(host, id, vmm, memoryMB))
+      writeSlotOwner(host, place, network.slot, claimOf(host, id, vmm, memoryMB))
     );
   }
 

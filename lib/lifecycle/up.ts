@@ -10,6 +10,7 @@ import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type AnyPlan, type Engine, engineOf } from "./engine.ts";
 import { runHooks } from "./hooks.ts";
+import { keepFromMounts } from "./programs_of_guests.ts";
 import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
@@ -67,6 +68,7 @@ export async function up(
       () => openAcceptedConfig(host, project),
     );
     const { config } = accepted;
+    await keepFromMounts(config.mounts);
     const hostFiles = runsOnHost(config) ? await hostFilesOf(accepted.examined.gathered) : [];
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
@@ -103,6 +105,7 @@ export async function planUp(
     () => openAcceptedConfig(host, project),
   );
   const { config } = accepted;
+  await keepFromMounts(config.mounts);
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));

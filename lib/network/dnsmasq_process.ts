@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
+import { processesSeenByRoot } from "../host/root_processes.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import type { DnsmasqPaths } from "./dnsmasq.ts";
 
@@ -38,15 +39,19 @@ export async function changeServers(
 /** Its pid, if it runs. Root owns the pid file, so it can be trusted; the pid may be another's now. */
 export async function dnsmasqPid(host: Host, paths: DnsmasqPaths): Promise<number | undefined> {
   const pid = Number(await readTextIfExists(paths.pidFile) ?? Number.NaN);
-  const command = Number.isInteger(pid) ? await host.processes.commandLine(pid) : undefined;
+  const command = Number.isInteger(pid)
+    ? await (await processesSeenByRoot(host)).commandLine(pid)
+    : undefined;
   return command?.includes(`--conf-file=${paths.config}`) ? pid : undefined;
 }
 
 export async function stopDnsmasq(host: Host, paths: DnsmasqPaths): Promise<void> {
   const pid = await dnsmasqPid(host, paths);
   if (pid === undefined) return;
-  const identity = await host.processes.identify(pid);
-  if (identity !== undefined) await endProcess(host, identity, { graceMs: 2000, asRoot: true });
+  const identity = await (await processesSeenByRoot(host)).identify(pid);
+  if (typeof identity === "object") {
+    await endProcess(host, identity, { graceMs: 2000, asRoot: true });
+  }
 }
 
 /** Removes all that a slot's services have written. */

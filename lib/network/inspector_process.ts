@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
+import { processesSeenByRoot } from "../host/root_processes.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import { readTail } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
@@ -42,14 +43,14 @@ export async function startInspector(
   await runAsRoot(host, ["tee", paths.names], names);
   await runAsRoot(host, ["tee", paths.config], config);
   const haproxy = await host.which("haproxy") ?? "haproxy";
-  const before = await host.processes.ownedBy(uid);
+  const before = await (await processesSeenByRoot(host)).ownedBy(uid);
   const handing = before.length === 0
     ? []
     : [earlier === "finish" ? "-sf" : "-st", ...before.map(String)];
   const argv = [haproxy, "-db", "-f", paths.config, ...handing];
   await runAsRoot(host, ["setsid", "--fork", "sh", "-c", start, paths.log, ...argv]);
   const isNew = async () =>
-    (await host.processes.ownedBy(uid)).some((pid) => !before.includes(pid));
+    (await (await processesSeenByRoot(host)).ownedBy(uid)).some((pid) => !before.includes(pid));
   const ready = await waitFor(
     async () => await isNew() && await answers(listens) ? true : undefined,
     { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 },
@@ -77,8 +78,10 @@ async function answers(listens: InspectorFiles["listens"]): Promise<boolean> {
 
 /** Ends every process of a slot's inspector. */
 export async function stopInspector(host: Host, uid: number): Promise<void> {
-  for (const pid of await host.processes.ownedBy(uid)) {
-    const identity = await host.processes.identify(pid);
-    if (identity !== undefined) await endProcess(host, identity, { graceMs: 300, asRoot: true });
+  for (const pid of await (await processesSeenByRoot(host)).ownedBy(uid)) {
+    const identity = await (await processesSeenByRoot(host)).identify(pid);
+    if (typeof identity === "object") {
+      await endProcess(host, identity, { graceMs: 300, asRoot: true });
+    }
   }
 }

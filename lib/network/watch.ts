@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
+import { processesSeenByRoot } from "../host/root_processes.ts";
 import { readTextIfExists } from "../host/files.ts";
 import { waitFor } from "../host/wait.ts";
 
@@ -60,8 +61,12 @@ export async function startWatch(host: Host, watch: Watch): Promise<void> {
 
 export async function stopWatch(host: Host, directory: string): Promise<void> {
   const pid = Number(await readTextIfExists(`${directory}/watch.pid`) ?? Number.NaN);
-  const command = Number.isInteger(pid) ? await host.processes.commandLine(pid) : undefined;
+  const command = Number.isInteger(pid)
+    ? await (await processesSeenByRoot(host)).commandLine(pid)
+    : undefined;
   if (command?.includes(programName) !== true || !command.includes(directory)) return;
-  const identity = await host.processes.identify(pid);
-  if (identity !== undefined) await endProcess(host, identity, { graceMs: 500, asRoot: true });
+  const identity = await (await processesSeenByRoot(host)).identify(pid);
+  if (typeof identity === "object") {
+    await endProcess(host, identity, { graceMs: 500, asRoot: true });
+  }
 }

@@ -1,7 +1,9 @@
-import { readOwnFile, unusable } from "../host/own_file.ts";
+import { NixboxError } from "../host/error.ts";
+import { readOwnFile } from "../host/own_file.ts";
 import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
+import { printableCommand } from "../host/process.ts";
 import { isArrayOf, isObjectOf, isOneOf, isString } from "./shape.ts";
 
 /** A file as it was when the user accepted it. */
@@ -37,8 +39,21 @@ const isLastAccepted = isObjectOf<LastAccepted>({
 
 type StateHost = Pick<Host, "paths" | "user">;
 
-function rules(host: StateHost) {
-  return { uid: host.user.uid, what: "the trust state", then: "run `nixbox trust` again" };
+/** A content of some thousand files. */
+const mostBytes = 4 << 20;
+
+function read(host: StateHost, path: string): string | undefined {
+  const expected = { owners: [host.user.uid], mostBytes, hint: wayOut(path) };
+  return readOwnFile(path, expected);
+}
+
+function wayOut(path: string): string {
+  const command = printableCommand(["rm", "-rf", "--", path]);
+  return `it is part of the trust state: look at it, then \`${command}\` and \`nixbox trust\` again`;
+}
+
+function unusable(path: string, why: string): NixboxError {
+  return new NixboxError(`${path} ${why}`, { where: path, hint: wayOut(path) });
 }
 
 /** Accepted contents, one file each, whatever project they are of and wherever that lies. */
@@ -58,11 +73,11 @@ export async function isAcceptedHash(
 ): Promise<boolean> {
   await requireOwnDirectories(host, kind);
   const path = acceptedFile(host, kind, hash);
-  const text = await readOwnFile(path, rules(host));
+  const text = read(host, path);
   if (text === undefined) return false;
   const value = parseJson(text);
   if (isAccepted(value) && value.hash === hash) return true;
-  throw unusable(path, rules(host), "it is garbage, or of another version of nixbox");
+  throw unusable(path, "is garbage, or of another version of nixbox");
 }
 
 /** Notes that the user has accepted a content or a key pair. */
@@ -87,13 +102,11 @@ async function requireOwnDirectories(host: StateHost, kind: string): Promise<voi
       info = await Deno.lstat(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
-      throw unusable(path, rules(host), "it cannot be looked at");
+      throw unusable(path, "cannot be looked at");
     }
-    if (!info.isDirectory) throw unusable(path, rules(host), "it is not a directory");
-    if (info.uid !== host.user.uid) throw unusable(path, rules(host), "it is another user's");
-    if (((info.mode ?? 0) & 0o022) !== 0) {
-      throw unusable(path, rules(host), "others may write to it");
-    }
+    if (!info.isDirectory) throw unusable(path, "is not a directory");
+    if (info.uid !== host.user.uid) throw unusable(path, "belongs to another user");
+    if (((info.mode ?? 0) & 0o022) !== 0) throw unusable(path, "can be written by others");
   }
 }
 
@@ -102,16 +115,13 @@ function lastDirectory(host: StateHost, id: string): string {
 }
 
 /** What was accepted last of a project; `undefined` if nothing ever was. */
-export async function readLastAccepted(
-  host: StateHost,
-  id: string,
-): Promise<LastAccepted | undefined> {
+export function readLastAccepted(host: StateHost, id: string): LastAccepted | undefined {
   const path = `${lastDirectory(host, id)}/accepted.json`;
-  const text = await readOwnFile(path, rules(host));
+  const text = read(host, path);
   if (text === undefined) return undefined;
   const value = parseJson(text);
   if (isLastAccepted(value)) return value;
-  throw unusable(lastDirectory(host, id), rules(host), "accepted.json in it is garbage");
+  throw unusable(lastDirectory(host, id), "has an accepted.json that is garbage");
 }
 
 /** The content of a file as it was accepted; `undefined` if it is not kept. */

@@ -1,12 +1,11 @@
 import type { Host, ProcessIdentity } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { isAlive } from "../host/end_process.ts";
-import { exists, readTextIfExists } from "../host/files.ts";
-import { type HeldLock, takeLock } from "../host/lock.ts";
-import { parseJson } from "../host/json.ts";
-import { run } from "../host/process.ts";
-import { isIdentity } from "./record.ts";
-import { isInteger, isNumber, isObjectOf, isString } from "./shape.ts";
+import type { HeldLock } from "../host/lock.ts";
+import { type Claim, isOurs, readClaim, removeClaim, writeClaim } from "./claims.ts";
+import { lockAsRoot } from "./slot_lock.ts";
+import { isSharedDirectorySafe, sharedDirectoryCommands } from "./shared_directory.ts";
+import { runAsRoot } from "../host/as_root.ts";
 
 /** Slots are the host's, not one user's: taps, addresses and firewall tables are named by them. */
 export const slotCount = 64;
@@ -21,13 +20,6 @@ export interface SlotOwner {
   readonly memoryMB: number;
 }
 
-const isSlotOwner = isObjectOf<SlotOwner>({
-  id: isString,
-  uid: isInteger,
-  process: isIdentity,
-  memoryMB: isNumber,
-});
-
 /** Where the host's slots are kept. */
 export interface SlotPlace {
   /** Root-owned; holds what is shared between users. */
@@ -36,83 +28,84 @@ export interface SlotPlace {
 
 export const defaultSlotPlace: SlotPlace = { directory: "/run/nixbox" };
 
-/** Commands that make the shared directory, run as root where it is missing. */
-export function sharedDirectoryCommands(place: SlotPlace): readonly (readonly string[])[] {
-  return [
-    ["install", "-d", "-m", "755", place.directory, `${place.directory}/vm`],
-    // Sticky, like /tmp: every user may claim a slot, none may take away another's claim.
-    ["install", "-d", "-m", "1777", slotsDirectory(place)],
-  ];
-}
-
-/** Makes the shared directory if this is the first machine since the host booted. */
+/** Makes the shared directory if this is the first machine since the host booted, or it is not safe. */
 export async function prepareSharedDirectory(host: Host, place: SlotPlace): Promise<void> {
-  if (await exists(slotsDirectory(place))) return;
-  for (const argv of sharedDirectoryCommands(place)) await run(host.privilege.asRoot(argv));
-}
-
-function slotsDirectory(place: SlotPlace): string {
-  return `${place.directory}/slots`;
+  if (await isSharedDirectorySafe(host, place)) return;
+  for (const argv of sharedDirectoryCommands(place)) await runAsRoot(host, argv);
 }
 
 /**
- * Takes the host-wide lock under which slots are given and taken: the directory itself, which any
- * user may open, and which two that make it at once do not replace.
+ * Takes the host-wide lock under which slots are given and taken. Root alone can open it: whoever may
+ * not become root cannot hold up another's `up`.
+ *
+ * @throws {NixboxError} that names the holder, if it was not free for 30 seconds.
  */
-export async function lockSlots(place: SlotPlace, signal?: AbortSignal): Promise<HeldLock> {
-  const held = await takeLock(slotsDirectory(place), {
-    isDirectory: true,
-    timeoutMs: 30_000,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (held !== undefined) return held;
-  throw new NixboxError("the lock of the network slots was not free for 30 seconds", {
-    where: slotsDirectory(place),
-    hint: `see who holds it: \`fuser ${slotsDirectory(place)}\``,
-  });
+export async function lockSlots(
+  host: Host,
+  place: SlotPlace,
+  signal?: AbortSignal,
+): Promise<HeldLock> {
+  await prepareSharedDirectory(host, place);
+  return await lockAsRoot(host, place, { timeoutMs: 30_000, signal });
 }
 
 /** Who holds which slot; the slots of owners that are gone are marked so. */
 export interface SlotState {
   readonly slot: number;
   readonly owner: SlotOwner;
+  /** Also where it cannot be told: unknown is not dead. */
   readonly isOwnerAlive: boolean;
+  /** Why the claim, which is root's, cannot be read: nobody may take its slot. */
+  readonly problem?: string;
 }
 
+/** The slots that are claimed. What somebody else than root laid there without right is no claim. */
 export async function readSlots(host: Host, place: SlotPlace): Promise<SlotState[]> {
   const states: SlotState[] = [];
   for (let slot = 0; slot < slotCount; slot++) {
-    const owner = await readSlotOwner(place, slot);
-    if (owner === undefined) continue;
-    states.push({ slot, owner, isOwnerAlive: await isAlive(host, owner.process) });
+    const claim = readClaim(place, slot);
+    if (claim === undefined) continue;
+    states.push(await stateOf(host, slot, claim));
   }
   return states;
 }
 
-/** A claim that cannot be read counts as an unknown owner's: it is never taken over silently. */
-export async function readSlotOwner(
-  place: SlotPlace,
-  slot: number,
-): Promise<SlotOwner | undefined> {
-  const text = await readTextIfExists(slotFile(place, slot));
-  if (text === undefined) return undefined;
-  const value = parseJson(text);
-  return isSlotOwner(value)
-    ? value
-    : { id: "unknown", uid: -1, process: { pid: 1, startTime: "unknown" }, memoryMB: 0 };
+async function stateOf(host: Host, slot: number, claim: Claim): Promise<SlotState> {
+  if (claim.kind === "unreadable") {
+    return { slot, owner: unknownOwner, isOwnerAlive: false, problem: claim.problem };
+  }
+  return { slot, owner: claim.owner, isOwnerAlive: await isAlive(host, claim.owner.process) };
 }
 
-/**
- * Writes a claim. The caller holds the slots' lock and has removed a former owner's claim, or owns
- * the slot already: in a sticky directory the kernel lets nobody, root included, open another
- * user's file for writing (fs.protected_regular).
- */
+/** A claim that cannot be read counts as an unknown owner's: it is never taken over silently. */
+const unknownOwner: SlotOwner = {
+  id: "unknown",
+  uid: -1,
+  process: { pid: 1, startTime: "unknown" },
+  memoryMB: 0,
+};
+
+/** Who holds a slot; an unknown owner (uid -1) where that cannot be read. */
+export function readSlotOwner(place: SlotPlace, slot: number): SlotOwner | undefined {
+  const claim = readClaim(place, slot);
+  if (claim === undefined) return undefined;
+  return claim.kind === "unreadable" ? unknownOwner : claim.owner;
+}
+
+/** Whether a slot is the machine's of this user with this id. */
+export function isSlotOf(host: Host, place: SlotPlace, slot: number, id: string): boolean {
+  const owner = readSlotOwner(place, slot);
+  return owner !== undefined && isOurs(host, owner) && owner.id === id;
+}
+
+/** Writes a claim. The caller holds the slots' lock, or owns the slot already. */
 export async function writeSlotOwner(
+  host: Host,
   place: SlotPlace,
   slot: number,
   owner: SlotOwner,
 ): Promise<void> {
-  await Deno.writeTextFile(slotFile(place, slot), JSON.stringify(owner), { mode: 0o644 });
+  await writeClaim(host, place, slot, owner);
 }
 
 /** Gives a slot back, if it is this machine's. */
@@ -122,17 +115,7 @@ export async function releaseSlot(
   slot: number,
   id: string,
 ): Promise<void> {
-  const owner = await readSlotOwner(place, slot);
-  if (owner?.id !== id) return;
-  if (owner.uid === host.user.uid) {
-    await Deno.remove(slotFile(place, slot));
-  } else {
-    await run(host.privilege.asRoot(["rm", "-f", slotFile(place, slot)]));
-  }
-}
-
-export function slotFile(place: SlotPlace, slot: number): string {
-  return `${slotsDirectory(place)}/${slot}`;
+  if (isSlotOf(host, place, slot, id)) await removeClaim(host, place, slot);
 }
 
 /**
@@ -155,7 +138,7 @@ export function chooseSlot(
     if (!state.isOwnerAlive && state.owner.uid !== -1) return { slot, replaces: state.owner };
   }
   throw new NixboxError(`all ${slotCount} network slots are in use`, {
-    hint: "stop a machine: `nixbox status` lists yours",
+    hint: "stop a machine: `nixbox status` lists yours, `nixbox doctor` what is left of others",
   });
 }
 

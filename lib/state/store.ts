@@ -1,14 +1,17 @@
 import type { Host } from "../host/host.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import {
-  readTextIfExists,
+  lstatIfExists,
   removeIfExists,
   removeUnfinished,
   writeTextAtomically,
 } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
+import { holderOf } from "../host/lock_holder.ts";
+import { readOwnFile } from "../host/own_file.ts";
 import { parseJson } from "../host/json.ts";
 import type { Emit } from "../host/progress.ts";
+import { addGuestWritable } from "./guest_writable.ts";
 import { isVmRecord, type VmRecord } from "./record.ts";
 
 /** Where things of one project are kept. */
@@ -33,26 +36,48 @@ export function statePaths(host: Host, id: string): StatePaths {
 
 async function prepareState(host: Host, id: string): Promise<StatePaths> {
   const paths = statePaths(host, id);
+  await requireOwnState(host);
   for (const directory of [paths.logs, `${host.paths.state}/machines`]) {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
   }
   return paths;
 }
 
+/** What the host runs is told by what lies there: nobody else may write to it. */
+async function requireOwnState({ paths: { state }, user }: Host): Promise<void> {
+  const found = await lstatIfExists(state);
+  if (found === undefined) return;
+  const isOwn = found.isDirectory && found.uid === user.uid &&
+    ((found.mode ?? 0o777) & 0o022) === 0;
+  if (isOwn) return;
+  throw new NixboxError(`${state} is not a directory that only you can write to`, {
+    where: state,
+    hint: "make it one (`chmod go-w`), or set XDG_STATE_HOME to a directory of yours",
+  });
+}
+
 /** The record of a project's machine; `undefined` if there is none. */
 export async function readRecord(host: Host, id: string): Promise<VmRecord | undefined> {
   const path = statePaths(host, id).record;
-  const text = await readTextIfExists(path);
-  return text === undefined ? undefined : parseRecord(text, path);
+  const text = readOwnFile(path, { owners: [host.user.uid], mostBytes: mostRecordBytes, hint });
+  return await Promise.resolve(text === undefined ? undefined : parseRecord(text, path, id));
 }
 
-/** @throws {NixboxError} for a record of another version or one that was tampered with. */
-export function parseRecord(text: string, path: string): VmRecord {
+/** Thousands of shares fit. */
+const mostRecordBytes = 1_000_000;
+
+const hint = "`nixbox doctor --fix` ends what can be told to be the machine's, and removes it";
+
+/**
+ * @param id The project that it must be of, where that is known.
+ * @throws {NixboxError} for a record of another version or one that was tampered with.
+ */
+export function parseRecord(text: string, path: string, id?: string): VmRecord {
   const value = withKind(parseJson(text));
-  if (isVmRecord(value)) return value;
+  if (isVmRecord(value) && (id === undefined || value.id === id)) return value;
   throw new NixboxError(`${path} is not a record of this version of nixbox`, {
     where: path,
-    hint: "run `nixbox down` with the version that started the machine, or `nixbox doctor --fix`",
+    hint: `run \`nixbox down\` with the version that started the machine, or: ${hint}`,
   });
 }
 
@@ -66,11 +91,21 @@ function withKind(value: unknown): unknown {
   return { ...value, version: 3, network: { kind: "tap", ...network } };
 }
 
+/** Before anything of it is served, what its guest can write is remembered for good. */
 export async function writeRecord(host: Host, record: VmRecord): Promise<void> {
+  if (record.state !== "stopping") await addGuestWritable(host, writableSources(record));
   await writeTextAtomically(
     statePaths(host, record.id).record,
     `${JSON.stringify(record, null, 2)}\n`,
   );
+}
+
+/** What the machine's guest can write: real paths on this host. */
+export function writableSources({ project, shares }: VmRecord): readonly string[] {
+  return [
+    project,
+    ...shares.filter((share) => !share.readonly && !share.overlay).map(({ source }) => source),
+  ];
 }
 
 export async function removeRecord(host: Host, id: string): Promise<void> {
@@ -81,21 +116,25 @@ export interface RecordListing {
   readonly records: readonly VmRecord[];
   /** Records that cannot be read: one sentence each. */
   readonly problems: readonly string[];
+  /** Their ids, in the same order. */
+  readonly unreadable: readonly string[];
 }
 
 /** Every machine of this user that is up, starting, or was left behind; sorted by name. */
 export async function listRecords(host: Host): Promise<RecordListing> {
   const records: VmRecord[] = [];
   const problems: string[] = [];
+  const unreadable: string[] = [];
   for (const id of await recordIds(host)) {
     try {
       const record = await readRecord(host, id);
       if (record !== undefined) records.push(record);
     } catch (error) {
       problems.push(messageOf(error));
+      unreadable.push(id);
     }
   }
-  return { records: records.sort((a, b) => a.name < b.name ? -1 : 1), problems };
+  return { records: records.sort((a, b) => a.name < b.name ? -1 : 1), problems, unreadable };
 }
 
 /** Ids of all records, readable or not. */
@@ -130,6 +169,7 @@ export async function lockProject(
     return held;
   }
   throw new NixboxError("another nixbox command is at work on this project", {
-    hint: "wait for it to end (`nixbox status` shows what it does) and try again",
+    where: paths.lock,
+    hint: `${await holderOf(host, paths.lock)}; wait for it to end and try again`,
   });
 }

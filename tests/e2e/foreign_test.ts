@@ -504,7 +504,7 @@ Deno.test("a trust state that cannot be read is no yes, and no command hangs on 
       for (const words of [["config"], ["up", "--runner", "/lab/runner"], ["trust", "--show"]]) {
         const { code, stderr } = await repository.call(words);
         assert.equal(code, 1);
-        assert.match(stderr, /the trust state cannot be used[^]*help: look at it, then `rm -rf/);
+        assert.match(stderr, /trust\/contents[^]*help: it is part of the trust state[^]*`rm -rf/);
       }
     });
   }

@@ -88,7 +88,8 @@ Deno.test("up --dry-run shows the plan without secrets, and changes nothing", as
   const { code, stdout, stderr } = await project.up("runner", "--dry-run");
   assert.equal(code, 0, stderr);
   assert.match(stdout, /table inet nixbox_s0/);
-  assert.match(stdout, /as root\n {2}nft -f -\n/);
+  assert.match(stdout, /as root\n {2}install -d -m 755 .*\/run\/nixbox\/slots\n/);
+  assert.match(stdout, /\n {2}nft -f -\n/);
   assert.match(stdout, /TOKEN/);
   assert.doesNotMatch(stdout + stderr, /canary/);
   const json = JSON.parse((await project.up("runner", "--dry-run", "--json")).stdout);
@@ -98,18 +99,20 @@ Deno.test("up --dry-run shows the plan without secrets, and changes nothing", as
   assert.deepEqual(names, [".nixbox"]);
 });
 
-/** nixbox with programs of one's own before the host's; each is a shell script. */
+/** Where root's programs are looked for first. */
+const rootsOwn = "/usr/local/sbin";
+
+/** nixbox with other programs of root's before the host's; each is a shell script. */
 async function withPrograms(
   project: TestProject,
   programs: Readonly<Record<string, string>>,
   ...words: string[]
 ) {
-  const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
   for (const [name, script] of Object.entries(programs)) {
-    await Deno.writeTextFile(`${directory}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    await Deno.writeTextFile(`${rootsOwn}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   }
-  const done = await project.call(words, { env: { PATH: `${directory}:${Deno.env.get("PATH")}` } });
-  await Deno.remove(directory, { recursive: true });
+  const done = await project.call(words);
+  for (const name of Object.keys(programs)) await Deno.remove(`${rootsOwn}/${name}`);
   return done;
 }
 

@@ -67,7 +67,7 @@ export async function changesOf(
   id: string,
   files: readonly ContentFile[],
 ): Promise<readonly FileChange[]> {
-  const last = await readLastAccepted(host, id);
+  const last = readLastAccepted(host, id);
   const before = new Map(last?.files.map((file) => [file.name, file]));
   const changes: FileChange[] = [];
   for (const file of files) {

@@ -108,7 +108,7 @@ export async function openAcceptedConfig(host: Host, project: Project): Promise<
 
 /** Keeps what is used, for the next difference: it may have been accepted in another place. */
 async function remember(host: Host, project: Project, examined: Examined): Promise<void> {
-  if ((await readLastAccepted(host, project.id))?.hash === examined.hash) return;
+  if (readLastAccepted(host, project.id)?.hash === examined.hash) return;
   const files = await contentFiles(examined.gathered, examined.config.env);
   await keepLastAccepted(host, project.id, examined.hash, files);
 }
@@ -264,7 +264,7 @@ async function reviewOf(
     },
     foreignKeys: keys.map(({ path }) => path),
   });
-  const isChange = await readLastAccepted(host, project.id) !== undefined;
+  const isChange = readLastAccepted(host, project.id) !== undefined;
   const changes = await changesOf(host, project.id, await contentFiles(gathered, config.env));
   return { hash, isAccepted, isChange, requests, changes };
 }

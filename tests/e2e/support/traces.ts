@@ -22,8 +22,11 @@ export async function traces(): Promise<string[]> {
     const directory of [
       "/run/nixbox/slots",
       "/run/nixbox/vm",
-      runtime === undefined ? `/tmp/nixbox-${uid}` : `${runtime}/nixbox`,
+      runtime === undefined ? `/run/nixbox/users/${uid}` : `${runtime}/nixbox`,
       `/dev/shm/nixbox-${uid}`,
+      "/run/nixbox/users/1000",
+      "/run/user/0/nixbox",
+      "/run/user/1000/nixbox",
       `${Deno.env.get("HOME")}/.local/state/nixbox/machines`,
       `${Deno.env.get("HOME")}/.local/state/nixbox/run`,
     ]

@@ -13,6 +13,7 @@ import {
 import { ownerVariable, spawnDetached } from "../../../lib/host/detached.ts";
 import { sha256 } from "../../../lib/host/hash.ts";
 import { takeLock } from "../../../lib/host/lock.ts";
+import { run } from "../../../lib/host/process.ts";
 import { sleep, waitFor } from "../../../lib/host/wait.ts";
 import { distributionOf, installCommand } from "../../../lib/host/tools.ts";
 
@@ -86,16 +87,14 @@ Deno.test("a lock has one holder, and the next gets it when it is released", () 
     third.release();
   }));
 
-Deno.test("a directory is a lock too, and the next holder waits for it", () =>
+Deno.test("what is not a file is not a lock, and is named", () =>
   inDirectory(async (parent) => {
-    const options = { timeoutMs: 0, isDirectory: true };
-    const first = await takeLock(parent, options);
-    assert.ok(first);
-    assert.equal(await takeLock(parent, options), undefined);
-    first.release();
-    const second = await takeLock(parent, options);
-    assert.ok(second);
-    second.release();
+    await run(["mkfifo", `${parent}/fifo`]);
+    await Deno.symlink(`${parent}/elsewhere`, `${parent}/link`);
+    for (const path of [parent, `${parent}/fifo`, `${parent}/link`]) {
+      await assert.rejects(takeLock(path, { timeoutMs: 0 }), /^NixboxError: the lock \/.* is /);
+    }
+    await assert.rejects(Deno.stat(`${parent}/elsewhere`), Deno.errors.NotFound);
   }));
 
 Deno.test("of a log of any size only the end is read", () =>

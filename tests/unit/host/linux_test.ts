@@ -6,7 +6,6 @@ import {
   parseStat,
   systemName,
 } from "../../../lib/host/linux.ts";
-import { basePaths } from "../../../lib/host/common.ts";
 import { testOnLinux } from "../support/systems.ts";
 
 const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };
@@ -22,11 +21,17 @@ Deno.test("paths follow the XDG variables where they are set", () => {
   });
 });
 
-Deno.test("without a session, sockets go to /tmp and secrets to memory", () => {
-  const paths = linuxPaths(user, env({}));
-  assert.equal(paths.runtime, "/tmp/nixbox-1000");
-  assert.equal(paths.secrets, "/dev/shm/nixbox-1000");
-  assert.deepEqual(basePaths(user, env({})).secrets, "/tmp/nixbox-1000");
+Deno.test("without a session, sockets go where root makes a directory, secrets to memory", () => {
+  const runtime = "/run/nixbox/users/1000";
+  const inMemory = linuxPaths(user, env({}), () => true);
+  assert.deepEqual([inMemory.runtime, inMemory.secrets], [runtime, runtime]);
+  const onDisk = linuxPaths(user, env({}), () => false);
+  assert.deepEqual([onDisk.runtime, onDisk.secrets], [runtime, "/dev/shm/nixbox-1000"]);
+});
+
+Deno.test("a relative XDG directory is ignored: it would be the project's", () => {
+  const variables = { XDG_RUNTIME_DIR: "run", XDG_STATE_HOME: ".", XDG_CACHE_HOME: "c" };
+  assert.deepEqual(linuxPaths(user, env(variables)), linuxPaths(user, env({})));
 });
 
 Deno.test("a process's start time is read past names with spaces and parentheses", () => {
@@ -63,7 +68,8 @@ testOnLinux("this machine is what its module says", async () => {
   assert.deepEqual([host.os, host.guestLink], ["linux", "tap"]);
   assert.equal(host.user.uid, Deno.uid());
   const me = await host.processes.identify(Deno.pid);
-  assert.match(me?.startTime ?? "", /^[0-9a-f-]{36}\/\d+$/);
+  assert.ok(typeof me === "object");
+  assert.match(me.startTime, /^[0-9a-f-]{36}\/\d+$/);
   assert.ok((await host.processes.ownedBy(host.user.uid)).includes(Deno.pid));
   assert.ok((await host.processes.commandLine(Deno.pid))?.includes("test"));
   assert.ok(await host.processes.residentMB(Deno.pid) > 10);

@@ -1,7 +1,7 @@
 // login [PROFILE]: logs in by SSO on this host, and hands short-lived credentials to the machine
 //
 // Credentials travel on standard input only; long-lived keys are never handed over.
-import { openProject, type ProjectHandle } from "nixbox";
+import { openProject, printable, type ProjectHandle } from "nixbox";
 
 interface Credentials {
   readonly AccessKeyId: string;
@@ -96,7 +96,7 @@ async function logInToRegistry(
   const registry = `${account}.dkr.ecr.${region}.amazonaws.com`;
   const words = [client, "login", "--username", "AWS", "--password-stdin", registry];
   const { code, stderr } = await project.output(words, { stdin: password });
-  console.error(code === 0 ? `logged in to ${registry}` : `warning: ${stderr.trim()}`);
+  console.error(code === 0 ? `logged in to ${registry}` : `warning: ${printable(stderr.trim())}`);
 }
 
 const profile = Deno.args[0] ?? Deno.env.get("AWS_PROFILE") ?? "default";
