@@ -63,6 +63,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
       limit: Number(await sysctl(system, "kern.maxfilesperproc")) || 10_240,
       raise: [],
     }),
+    callFilter: () => Promise.resolve(undefined),
     userNamespaces: () => Promise.resolve(false),
     async confinement() {
       return await findProgram("sandbox-exec", systemDirectories) === undefined
