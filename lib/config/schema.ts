@@ -86,12 +86,22 @@ const environment = z.record(z.string(), envValue).check((context) => {
   }
 });
 
+const protectedName = z.string().check(
+  rule(
+    (text) => text.split("/").every((part) => part !== "" && part !== "." && part !== ".."),
+    "must be a name, or names with /, below the directory that is shared",
+  ),
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  rule((text) => !/[\x00-\x1f]/.test(text), "must not have control characters"),
+);
+
 const mounts = z.array(
   z.strictObject({
     source: path,
     target,
     readonly: z._default(z.boolean(), false),
     overlay: z._default(z.boolean(), false),
+    protect: z.optional(z.array(protectedName)),
   }),
 ).check((context) => {
   const seen = new Set<string>();
@@ -227,7 +237,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     network: Object.keys(configSchema.shape.network.shape),
     nix: Object.keys(configSchema.shape.nix.shape),
     hooks: Object.keys(configSchema.shape.hooks.shape),
-    mounts: ["source", "target", "readonly", "overlay"],
+    mounts: ["source", "target", "readonly", "overlay", "protect"],
     scripts: ["path", "optional"],
   };
   return [...(shapes[String(path[0] ?? "")] ?? [])];

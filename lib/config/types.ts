@@ -48,6 +48,8 @@ export interface Config {
     readonly target: string;
     readonly readonly: boolean;
     readonly overlay: boolean;
+    /** Names below it that the guest sees and cannot change or make; a default where absent. */
+    readonly protect?: readonly string[] | undefined;
   }[];
   /** What the guest may reach. */
   readonly network: {

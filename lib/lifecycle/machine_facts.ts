@@ -9,6 +9,7 @@ import type { SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
 import type { MachineFacts } from "./machine_plan.ts";
 import { type ObtainedRunner, type ObtainOptions, obtainRunner } from "./obtain_runner.ts";
+import { findProtection } from "./protect.ts";
 import { privateDirectories } from "./private_directories.ts";
 
 export interface FactsOptions extends ObtainOptions {
@@ -40,7 +41,7 @@ export async function machineFacts(
     runner: obtained.directory.runner,
     build: obtained.build,
     guest: obtained.directory.guest,
-    sources: await Promise.all(config.mounts.map(({ source }) => located(source))),
+    sources: await Promise.all(config.mounts.map((mount) => locatedMount(mount, emit))),
     privateDirectories: await privateDirectories(host, project),
     acceleration: accelerationOf(obtained.acceleration),
     tools: { bash: await host.which("bash") ?? "bash" },
@@ -48,6 +49,18 @@ export async function machineFacts(
     now: Date.now(),
   };
   return { facts, obtained };
+}
+
+/** Where a mount's source is, and what of it the guest must not change. */
+async function locatedMount(
+  { source, readonly, overlay, protect }: Config["mounts"][number],
+  emit: Emit,
+): Promise<MachineFacts["sources"][number]> {
+  const place = await located(source);
+  if (readonly || overlay || place.identity === "") return place;
+  const { protection, warnings } = await findProtection(place.path, protect);
+  for (const message of warnings) emit({ kind: "warning", message });
+  return { ...place, protection };
 }
 
 /** A directory's real path, and which one it is. */

@@ -11,6 +11,7 @@ import {
   provisioningImage,
   provisioningSerial,
 } from "../guest/provisioning.ts";
+import type { Protection } from "../share/covers.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import type { StatePaths } from "../state/store.ts";
 
@@ -30,7 +31,11 @@ export interface MachineFacts {
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
   /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
-  readonly sources: readonly { readonly path: string; readonly identity: string }[];
+  readonly sources: readonly {
+    readonly path: string;
+    readonly identity: string;
+    readonly protection?: Protection;
+  }[];
   /** Real paths that no guest may see: `.nixbox`, and where nixbox keeps its own things. */
   readonly privateDirectories: readonly string[];
   readonly acceleration: "hardware" | "emulation";
@@ -104,6 +109,7 @@ export type WantedShare =
   & Required<
     Pick<ShareRecord, "tag" | "source" | "identity" | "readonly" | "overlay">
   >
+  & Pick<ShareRecord, "protection">
   & { readonly target: string };
 
 /** The config's mounts with their real sources, in order. */
@@ -114,6 +120,9 @@ export function wantedShares(facts: MachineFacts): readonly WantedShare[] {
     identity: facts.sources[index]?.identity ?? "",
     readonly: mount.readonly || mount.overlay,
     overlay: mount.overlay,
+    ...(facts.sources[index]?.protection === undefined
+      ? {}
+      : { protection: facts.sources[index].protection }),
     target: expandHome(normalTarget(mount.target), facts.guest.home),
   }));
 }

@@ -1,10 +1,12 @@
 import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
-import { exists } from "../host/files.ts";
+import { configDirectoryOf } from "../config/find.ts";
+import { exists, lstatIfExists } from "../host/files.ts";
+import { knownProjects } from "../state/projects.ts";
 import { joinPath, nameOf, parentOf } from "../host/paths.ts";
 
 /**
- * What no guest may see, wherever a share would show it: the project's `.nixbox`, and the
+ * What no guest may see, wherever a share would show it: the project's `.nixbox` and those of others, and the
  * directories where nixbox keeps records (whose hooks the host runs), sockets and unpacked code.
  * Real paths, whether they are there yet or not.
  */
@@ -14,7 +16,19 @@ export async function privateDirectories(
 ): Promise<readonly string[]> {
   const { state, cache, runtime, secrets } = host.paths;
   const own = await Promise.all([state, cache, runtime, secrets].map(realPathOfAny));
-  return [...new Set([project.configDirectory, ...own])];
+  const others = await otherProjects(host);
+  return [...new Set([project.configDirectory, ...own, ...others])];
+}
+
+/** The `.nixbox` of every other project that this user has used, as far as it is still there. */
+async function otherProjects(host: Pick<Host, "paths">): Promise<readonly string[]> {
+  const paths = (await knownProjects(host)).map(({ directory }) => configDirectoryOf(directory));
+  const found = await Promise.all(paths.map(async (path) => {
+    const info = await lstatIfExists(path).catch(() => undefined);
+    // A symlink is no project's; and what it leads to has a path of its own.
+    return info?.isDirectory && await Deno.realPath(path) === path ? [path] : [];
+  }));
+  return found.flat();
 }
 
 /** The real path of what may not be there yet: that of what is there of it, and the rest. */

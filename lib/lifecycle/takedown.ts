@@ -18,6 +18,7 @@ import {
 } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
 import { endExposure } from "./exposure.ts";
+import { releaseProtection } from "./protect.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 
@@ -77,6 +78,9 @@ export function undoStep(
     case "shares":
       return named("share directories", async () => {
         await endServers(host, record);
+        for (const share of record.shares) {
+          await releaseProtection(host, share, (machine) => machine === record.id);
+        }
         await endExposure(host, record);
       });
     case "provisioning":

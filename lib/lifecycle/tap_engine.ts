@@ -79,5 +79,6 @@ async function planInput(
     isolation,
     tools: { ...facts.tools, virtiofsd: await host.which("virtiofsd") ?? "virtiofsd" },
     raiseOpenFiles,
+    callFilter: await host.callFilter() ?? [],
   };
 }

@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from "../host/host.ts";
+import type { Protection } from "../share/covers.ts";
 import type { NetworkPolicy } from "../network/policy.ts";
 import type { HypervisorName } from "../runner/types.ts";
 import {
@@ -34,6 +35,8 @@ export interface ShareRecord {
   readonly via: "virtiofs" | "sshfs";
   /** Directories in it that the guest sees empty. */
   readonly masks: readonly string[];
+  /** What it sees and cannot change; absent where there is nothing of the kind. */
+  readonly protection?: Protection | undefined;
   /** `changing` while it comes or goes, or after a program that did that was killed. */
   readonly state: "ready" | "changing";
   /** Where its virtiofsd listens; for sshfs, the directory that its server is confined to. */
@@ -156,6 +159,12 @@ export const isIdentity: Check<ProcessIdentity> = isObjectOf<ProcessIdentity>({
   startTime: isString,
 });
 
+const isProtection = isObjectOf<Protection>({
+  sealed: isArrayOf(isString),
+  open: isArrayOf(isString),
+  placeholders: isArrayOf(isString),
+});
+
 const isShare = isObjectOf<ShareRecord>({
   id: isString,
   tag: isString,
@@ -166,6 +175,7 @@ const isShare = isObjectOf<ShareRecord>({
   overlay: isBoolean,
   via: isOneOf("virtiofs", "sshfs"),
   masks: isArrayOf(isString),
+  protection: isOptional(isProtection),
   state: isOneOf("ready", "changing"),
   socket: isString,
 });

@@ -3,9 +3,11 @@ import { run } from "../../../lib/host/process.ts";
 import { testOnLinux } from "../support/systems.ts";
 import { directoryIdentity } from "../../../lib/host/files.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
-import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
+import { copiesOf, pinsFor } from "../../../lib/share/covers.ts";
+import { virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
 const ids = { guestUid: 1000, guestGid: 100, hostUid: 1001, hostGid: 1002 };
+const filter = ["limit", "/r/calls.bpf"];
 const share = {
   source: "/home/ann/it's a project",
   readonly: true,
@@ -16,13 +18,15 @@ const share = {
 };
 
 Deno.test("in a user namespace the guest's user is the one id that is mapped", () => {
-  const argv = virtiofsdArgv("/usr/libexec/virtiofsd", share, ids, "user-namespace");
-  assert.deepEqual(argv.slice(0, 3), ["unshare", "--user", "--map-root-user"]);
+  const argv = virtiofsdArgv("/usr/libexec/virtiofsd", share, ids, "user-namespace", filter);
+  assert.deepEqual(argv.slice(0, 5), [...filter, "unshare", "--user", "--map-root-user"]);
   for (
     const word of [
       "--sandbox=chroot",
-      "--translate-uid=map:1000:0:1",
-      "--translate-gid=map:100:0:1",
+      "--translate-uid=squash-guest:0:0:4294967295",
+      "--translate-uid=host:0:1000:1",
+      "--translate-gid=squash-guest:0:0:4294967295",
+      "--translate-gid=host:0:100:1",
       "--readonly",
       "--shared-dir=/r/s.sock.root",
     ]
@@ -35,9 +39,14 @@ Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => 
     { ...share, readonly: false },
     ids,
     "root-mount-namespace",
+    filter,
   );
+  assert.deepEqual(argv.slice(argv.indexOf("virtiofsd") - 3, argv.indexOf("virtiofsd")), [
+    "--",
+    ...filter,
+  ]);
   assert.ok(argv.includes("--reuid=1001"));
-  assert.ok(argv.includes("--translate-uid=map:1000:1001:1"));
+  assert.ok(argv.includes("--translate-uid=squash-guest:0:1001:4294967295"));
   assert.ok(!argv.includes("--readonly"));
 });
 
@@ -45,7 +54,7 @@ Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => 
 async function inPlace(source: string, masks: readonly string[], script: string) {
   const root = await Deno.makeTempDir();
   const made = { ...share, source, masks, root, identity: await directoryIdentity(source) };
-  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace");
+  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace", []);
   const before = argv.slice(0, argv.indexOf("virtiofsd"));
   return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
 }
@@ -88,7 +97,7 @@ testOnLinux(
     await Deno.symlink("secret", `${parent}/looked at`);
     const root = await Deno.makeTempDir();
     const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
-    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace"), {
+    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace", []), {
       accept: "any",
     });
     assert.equal(code, 1);

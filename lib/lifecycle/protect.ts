@@ -1,0 +1,172 @@
+import { messageOf } from "../host/error.ts";
+import { fileError, lstatIfExists } from "../host/files.ts";
+import { findGitRepository } from "../host/git_repository.ts";
+import type { Host } from "../host/host.ts";
+import { isWithin, joinPath, nameOf, parentOf } from "../host/paths.ts";
+import type { Protection } from "../share/covers.ts";
+import type { ShareRecord } from "../state/record.ts";
+import { listRecords } from "../state/store.ts";
+import {
+  gitSealed,
+  gitSealedIfThere,
+  neutralCommonDirectory,
+  obeyedByDefault,
+} from "../share/obeyed.ts";
+
+/** What of a share is kept from the guest's hands, and what of that cannot be. */
+export interface ProtectionFound {
+  readonly protection: Protection;
+  /** One sentence for each path that stays open to the guest. */
+  readonly warnings: readonly string[];
+}
+
+/** Gathers paths; a directory that is sealed whole needs nothing below. */
+class Gathering {
+  readonly sealed: string[] = [];
+  readonly open: string[] = [];
+  readonly placeholders: string[] = [];
+  readonly warnings: string[] = [];
+
+  async seal(path: string, isNeeded = true): Promise<void> {
+    const info = await lstatIfExists(path);
+    if (info?.isSymlink) {
+      this.warnings.push(`${path} is a symlink, which the guest can replace`);
+    } else if (info !== undefined) {
+      this.sealed.push(path);
+    } else if (isNeeded) {
+      this.sealed.push(path);
+      this.placeholders.push(path);
+    }
+  }
+}
+
+/**
+ * Looks at what a directory has that this host runs or obeys, for a share of it.
+ *
+ * @param source Real path of the share.
+ * @param names Relative paths: `protect` of the config's mount.
+ */
+export async function findProtection(
+  source: string,
+  names: readonly string[] = obeyedByDefault,
+): Promise<ProtectionFound> {
+  const found = new Gathering();
+  for (const name of names) {
+    const path = joinPath(source, name);
+    if (await passesSymlink(source, path, found)) continue;
+    if (nameOf(path) === ".git") await sealGit(path, found);
+    else await found.seal(await topmostMissing(source, path));
+  }
+  const { sealed, open, placeholders, warnings } = found;
+  return { protection: { sealed: [...new Set(sealed)], open, placeholders }, warnings };
+}
+
+/** What is shared of a repository for the linked work tree at `top`: its common directory. */
+export async function findCommonDirectoryProtection(
+  commonDirectory: string,
+  gitDirectory: string,
+): Promise<ProtectionFound> {
+  const found = new Gathering();
+  await sealRepository(commonDirectory, found);
+  if (isWithin(gitDirectory, joinPath(commonDirectory, "worktrees"))) {
+    found.open.push(gitDirectory);
+    for (const name of ["commondir", "gitdir", "config.worktree"]) {
+      await found.seal(joinPath(gitDirectory, name), false);
+    }
+  }
+  const { sealed, open, placeholders, warnings } = found;
+  return { protection: { sealed, open, placeholders }, warnings };
+}
+
+async function sealGit(path: string, found: Gathering): Promise<void> {
+  const info = await lstatIfExists(path);
+  if (info?.isDirectory && await findGitRepository(parentOf(path)) !== undefined) {
+    await sealRepository(path, found);
+  } else {
+    // A file leads to a repository; where there is none, the guest must not make one.
+    await found.seal(path);
+  }
+}
+
+async function sealRepository(directory: string, found: Gathering): Promise<void> {
+  for (const name of gitSealed) await found.seal(joinPath(directory, name));
+  for (const name of gitSealedIfThere) await found.seal(joinPath(directory, name), false);
+}
+
+/** A name with slashes: of what is missing, the topmost directory stands for the rest. */
+async function topmostMissing(source: string, path: string): Promise<string> {
+  let missing = path;
+  for (let at = path; at !== source; at = parentOf(at)) {
+    if (await lstatIfExists(at) === undefined) missing = at;
+  }
+  return missing;
+}
+
+/** A symlink on the way cannot be held, and what it leads to is not of the share. */
+async function passesSymlink(source: string, path: string, found: Gathering): Promise<boolean> {
+  for (let at = parentOf(path); isWithin(at, source) && at !== source; at = parentOf(at)) {
+    if (!(await lstatIfExists(at))?.isSymlink) continue;
+    found.warnings.push(`${at} is a symlink, which the guest can replace`);
+    return true;
+  }
+  return false;
+}
+
+/** Makes what must be there so that it can be held. What cannot be made here the guest cannot make. */
+export async function makePlaceholders({ placeholders }: Protection): Promise<void> {
+  for (const path of placeholders) {
+    if (await lstatIfExists(path) !== undefined) continue;
+    try {
+      await makePlaceholder(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied) && !isReadOnly(error)) {
+        throw fileError(`${path} could not be made`, error);
+      }
+    }
+  }
+}
+
+/**
+ * Removes them again, once the share's server has ended, if nobody has put anything there. Those that
+ * another share needs stay: Linux takes away the mount of a directory that is removed elsewhere.
+ */
+export async function releaseProtection(
+  host: Host,
+  share: Pick<ShareRecord, "protection">,
+  isGoing: (machine: string, share: string) => boolean,
+): Promise<void> {
+  const placeholders = share.protection?.placeholders ?? [];
+  if (placeholders.length === 0) return;
+  const { records } = await listRecords(host);
+  const others = records.flatMap(({ id, shares }) =>
+    shares.filter((other) => !isGoing(id, other.id))
+  );
+  const held = others.flatMap(({ protection }) => protection?.sealed ?? []);
+  for (const path of placeholders.toReversed()) {
+    if (held.includes(path)) continue;
+    const info = await lstatIfExists(path).catch(() => undefined);
+    const isOurs = info?.isDirectory ||
+      info?.isFile && isCommonDirectoryFile(path) && info.size === neutralCommonDirectory.length &&
+        await Deno.readTextFile(path) === neutralCommonDirectory;
+    // A directory with something in it stays.
+    if (isOurs) await Deno.remove(path).catch(() => {});
+  }
+}
+
+async function makePlaceholder(path: string): Promise<void> {
+  if (isCommonDirectoryFile(path)) {
+    await Deno.writeTextFile(path, neutralCommonDirectory, { createNew: true, mode: 0o644 });
+  } else {
+    // git takes no notice of a directory in which there is nothing.
+    await Deno.mkdir(path, { mode: 0o755 });
+  }
+}
+
+/** EROFS has no class of its own. */
+function isReadOnly(error: unknown): boolean {
+  return /os error 30\b/.test(messageOf(error));
+}
+
+function isCommonDirectoryFile(path: string): boolean {
+  return nameOf(path) === "commondir";
+}
