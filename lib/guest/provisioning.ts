@@ -29,12 +29,15 @@ export interface Provisioning {
   }[];
 }
 
-/** How the guest mounts a share; `overlay` keeps what it changes in its own memory. */
-export type MountMode = "ro" | "rw" | "overlay";
+/**
+ * How the guest mounts a share; `overlay` keeps what it changes in its own memory. With `bind` the tag
+ * is a directory of the guest, which is seen at the target too.
+ */
+export type MountMode = "ro" | "rw" | "overlay" | "bind";
 
 export function mountModeOf(
   share: { readonly readonly: boolean; readonly overlay: boolean },
-): MountMode {
+): Exclude<MountMode, "bind"> {
   return share.overlay ? "overlay" : share.readonly ? "ro" : "rw";
 }
 

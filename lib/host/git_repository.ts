@@ -80,7 +80,9 @@ async function repositoryIn(top: string, gitDirectory: string): Promise<GitRepos
   if (worktree !== undefined && ownTop !== top) {
     throw unknown(gitDirectory, `its core.worktree is ${JSON.stringify(worktree)}`);
   }
-  const isMutual = isOwn || ownTop === top || isLinked && await namesBack(gitDirectory, top);
+  const isMutual = isOwn || ownTop === top || isLinked &&
+      parentOf(gitDirectory) === joinPath(commonDirectory, "worktrees") &&
+      await namesBack(gitDirectory, top);
   return { top, gitDirectory, commonDirectory, isMutual, objectFormat: named };
 }
 

@@ -1,6 +1,5 @@
 import type { Config, Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, exists } from "../host/files.ts";
 import type { Acceleration, Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import { checkRuntimeDirectory } from "../guest/ssh.ts";
@@ -9,6 +8,8 @@ import type { SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
 import type { MachineFacts } from "./machine_plan.ts";
 import { type ObtainedRunner, type ObtainOptions, obtainRunner } from "./obtain_runner.ts";
+import { linkedWorkTrees } from "./linked_work_tree.ts";
+import { located, type MountSource } from "./located.ts";
 import { findProtection } from "./protect.ts";
 import { privateDirectories } from "./private_directories.ts";
 
@@ -31,17 +32,25 @@ export async function machineFacts(
   const obtained = await obtainRunner(host, project, config, options, emit);
   const starter = await host.processes.identify(Deno.pid);
   if (starter === undefined) throw new NixboxError("this process is not in the process table");
+  const sources = await Promise.all(config.mounts.map((mount) => locatedMount(mount, emit)));
+  const linked = host.guestLink === "tap"
+    ? await linkedWorkTrees(config.mounts, sources, emit)
+    : [];
+  const repositories = linked.flatMap(({ repository }) =>
+    repository === undefined ? [] : [repository]
+  );
   const facts: MachineFacts = {
     host,
     project,
-    config,
+    config: { ...config, mounts: [...config.mounts, ...repositories.map(({ mount }) => mount)] },
     env: options.env,
     state: statePaths(host, project.id),
     mac: await macOf(project.id),
     runner: obtained.directory.runner,
     build: obtained.build,
     guest: obtained.directory.guest,
-    sources: await Promise.all(config.mounts.map((mount) => locatedMount(mount, emit))),
+    sources: [...sources, ...repositories.map(({ source }) => source)],
+    binds: linked.map(({ bind }) => bind),
     privateDirectories: await privateDirectories(host, project),
     acceleration: accelerationOf(obtained.acceleration),
     tools: { bash: await host.which("bash") ?? "bash" },
@@ -55,18 +64,12 @@ export async function machineFacts(
 async function locatedMount(
   { source, readonly, overlay, protect }: Config["mounts"][number],
   emit: Emit,
-): Promise<MachineFacts["sources"][number]> {
+): Promise<MountSource> {
   const place = await located(source);
   if (readonly || overlay || place.identity === "") return place;
   const { protection, warnings } = await findProtection(place.path, protect);
   for (const message of warnings) emit({ kind: "warning", message });
   return { ...place, protection };
-}
-
-/** A directory's real path, and which one it is. */
-export async function located(source: string): Promise<{ path: string; identity: string }> {
-  const path = await exists(source) ? await Deno.realPath(source) : source;
-  return { path, identity: await directoryIdentity(path) };
 }
 
 function accelerationOf(acceleration: Acceleration): "hardware" | "emulation" {

@@ -11,7 +11,7 @@ import {
   provisioningImage,
   provisioningSerial,
 } from "../guest/provisioning.ts";
-import type { Protection } from "../share/covers.ts";
+import type { MountSource } from "./located.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import type { StatePaths } from "../state/store.ts";
 
@@ -31,11 +31,9 @@ export interface MachineFacts {
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
   /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
-  readonly sources: readonly {
-    readonly path: string;
-    readonly identity: string;
-    readonly protection?: Protection;
-  }[];
+  readonly sources: readonly MountSource[];
+  /** Directories of the guest that it sees at a second path too. */
+  readonly binds: readonly { readonly from: string; readonly to: string }[];
   /** Real paths that no guest may see: `.nixbox`, and where nixbox keeps its own things. */
   readonly privateDirectories: readonly string[];
   readonly acceleration: "hardware" | "emulation";
@@ -134,11 +132,18 @@ export function provisioningOf(facts: MachineFacts, record: VmRecord): Provision
     hostname: record.name,
     clock: Math.floor(facts.now / 1000),
     env: facts.env,
-    mounts: record.shares.flatMap((share) =>
-      share.target === undefined
-        ? []
-        : [{ tag: share.tag, target: share.target, mode: mountModeOf(share) }]
-    ),
+    mounts: [
+      ...record.shares.flatMap((share) =>
+        share.target === undefined
+          ? []
+          : [{ tag: share.tag, target: share.target, mode: mountModeOf(share) }]
+      ),
+      ...facts.binds.map(({ from, to }) => ({
+        tag: expandHome(normalTarget(from), facts.guest.home),
+        target: to,
+        mode: "bind" as const,
+      })),
+    ],
   };
 }
 

@@ -58,7 +58,9 @@ export abstract class Mounting {
 
   /** Puts in place what the share's server needs. */
   protected async prepare(): Promise<void> {
-    for (const message of await prepareShare(this.host, this.share)) this.warn(message);
+    for (const message of await prepareShare(this.host, this.#record.id, this.share)) {
+      this.warn(message);
+    }
   }
 
   protected async save(change: Partial<VmRecord>): Promise<void> {

@@ -3,7 +3,10 @@ import type { Host } from "../host/host.ts";
 import { configDirectoryOf } from "../config/find.ts";
 import { exists, lstatIfExists } from "../host/files.ts";
 import { knownProjects } from "../state/projects.ts";
-import { joinPath, nameOf, parentOf } from "../host/paths.ts";
+import { isAlive } from "../host/end_process.ts";
+import { NixboxError } from "../host/error.ts";
+import { isWithin, joinPath, nameOf, parentOf } from "../host/paths.ts";
+import { listRecords } from "../state/store.ts";
 
 /**
  * What no guest may see, wherever a share would show it: the project's `.nixbox` and those of others, and the
@@ -18,6 +21,31 @@ export async function privateDirectories(
   const own = await Promise.all([state, cache, runtime, secrets].map(realPathOfAny));
   const others = await otherProjects(host);
   return [...new Set([project.configDirectory, ...own, ...others])];
+}
+
+/**
+ * Nothing can be covered in a share that is served already: a project in it gets no keys before that
+ * machine has gone, and hides it when it comes again.
+ *
+ * @throws {NixboxError} if a machine that is up would see the project's `.nixbox`.
+ */
+export async function requireHidden(
+  host: Host,
+  project: Pick<Project, "id" | "configDirectory">,
+): Promise<void> {
+  const { configDirectory } = project;
+  for (const record of (await listRecords(host)).records) {
+    if (record.id === project.id || record.vmm === undefined) continue;
+    const seeing = record.shares.find(({ source, masks }) =>
+      isWithin(configDirectory, source) && !masks.some((mask) => isWithin(configDirectory, mask))
+    );
+    if (seeing === undefined || !await isAlive(host, record.vmm)) continue;
+    throw new NixboxError(`the machine ${record.name} sees ${configDirectory}, keys and all`, {
+      where: seeing.source,
+      hint: `take it down: \`nixbox --project ${record.project} down\`; when it is up again, it ` +
+        "sees nothing of this project's .nixbox",
+    });
+  }
 }
 
 /** The `.nixbox` of every other project that this user has used, as far as it is still there. */

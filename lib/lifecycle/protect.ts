@@ -1,8 +1,9 @@
 import { messageOf } from "../host/error.ts";
 import { fileError, lstatIfExists } from "../host/files.ts";
-import { findGitRepository } from "../host/git_repository.ts";
+import { findGitRepository, type GitRepository } from "../host/git_repository.ts";
 import type { Host } from "../host/host.ts";
 import { isWithin, joinPath, nameOf, parentOf } from "../host/paths.ts";
+import { readRegularFile } from "../host/regular_file.ts";
 import type { Protection } from "../share/covers.ts";
 import type { ShareRecord } from "../state/record.ts";
 import { listRecords } from "../state/store.ts";
@@ -54,11 +55,11 @@ export async function findProtection(
   for (const name of names) {
     const path = joinPath(source, name);
     if (await passesSymlink(source, path, found)) continue;
-    if (nameOf(path) === ".git") await sealGit(path, found);
+    if (nameOf(path) === ".git") await sealGit(path, source, found);
     else await found.seal(await topmostMissing(source, path));
   }
   const { sealed, open, placeholders, warnings } = found;
-  return { protection: { sealed: [...new Set(sealed)], open, placeholders }, warnings };
+  return { protection: { sealed: [...new Set(sealed)], open, placeholders, names }, warnings };
 }
 
 /** What is shared of a repository for the linked work tree at `top`: its common directory. */
@@ -69,19 +70,20 @@ export async function findCommonDirectoryProtection(
   const found = new Gathering();
   await sealRepository(commonDirectory, found);
   if (isWithin(gitDirectory, joinPath(commonDirectory, "worktrees"))) {
-    found.open.push(gitDirectory);
-    for (const name of ["commondir", "gitdir", "config.worktree"]) {
-      await found.seal(joinPath(gitDirectory, name), false);
-    }
+    await sealLinked(gitDirectory, found);
   }
   const { sealed, open, placeholders, warnings } = found;
-  return { protection: { sealed, open, placeholders }, warnings };
+  return { protection: { sealed, open, placeholders, names: [] }, warnings };
 }
 
-async function sealGit(path: string, found: Gathering): Promise<void> {
+async function sealGit(path: string, source: string, found: Gathering): Promise<void> {
   const info = await lstatIfExists(path);
-  if (info?.isDirectory && await findGitRepository(parentOf(path)) !== undefined) {
+  if (info?.isDirectory && await isRepository(path)) {
     await sealRepository(path, found);
+    for (const { top, gitDirectory } of await linkedWithin(path, source)) {
+      await sealLinked(gitDirectory, found);
+      await found.seal(joinPath(top, ".git"), false);
+    }
   } else {
     // A file leads to a repository; where there is none, the guest must not make one.
     await found.seal(path);
@@ -91,6 +93,40 @@ async function sealGit(path: string, found: Gathering): Promise<void> {
 async function sealRepository(directory: string, found: Gathering): Promise<void> {
   for (const name of gitSealed) await found.seal(joinPath(directory, name));
   for (const name of gitSealedIfThere) await found.seal(joinPath(directory, name), false);
+}
+
+/** A linked work tree has its HEAD and index there; where they lead is not the guest's to say. */
+async function sealLinked(gitDirectory: string, found: Gathering): Promise<void> {
+  found.open.push(gitDirectory);
+  for (const name of ["commondir", "gitdir", "config.worktree"]) {
+    await found.seal(joinPath(gitDirectory, name), false);
+  }
+}
+
+async function isRepository(dotGit: string): Promise<boolean> {
+  return (await findGitRepository(parentOf(dotGit)))?.gitDirectory === dotGit;
+}
+
+/** The linked work trees of a repository that lie in the same share; of a few hundred at most. */
+export async function linkedWithin(
+  dotGit: string,
+  source: string,
+): Promise<readonly GitRepository[]> {
+  const directory = joinPath(dotGit, "worktrees");
+  const found: GitRepository[] = [];
+  if (!(await lstatIfExists(directory))?.isDirectory) return found;
+  let left = 256;
+  for await (const { name } of Deno.readDir(directory)) {
+    if (left-- === 0) break;
+    const bytes = await readRegularFile(joinPath(joinPath(directory, name), "gitdir"), 65_536)
+      .catch(() => undefined);
+    const named = new TextDecoder().decode(bytes ?? new Uint8Array()).trimEnd();
+    const top = parentOf(named);
+    if (!named.endsWith("/.git") || !isWithin(top, source) || top === source) continue;
+    const repository = await findGitRepository(top).catch(() => undefined);
+    if (repository?.isMutual && repository.commonDirectory === dotGit) found.push(repository);
+  }
+  return found;
 }
 
 /** A name with slashes: of what is missing, the topmost directory stands for the rest. */

@@ -2,6 +2,8 @@ import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { nameOf } from "../host/paths.ts";
 import { ensureKeys, projectKeys, rotateKeys } from "../guest/keys.ts";
+import { noteProject } from "../state/projects.ts";
+import { requireHidden } from "./private_directories.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type TakenOver, takeOver } from "./take_over.ts";
 
@@ -29,6 +31,8 @@ export async function setUp(
   const name = nameOf(project.directory);
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {
+    await noteProject(host, project);
+    await requireHidden(host, project);
     const takenOver = await takeOver(host, project);
     const madeKeys = options.rotate === true
       ? await rotateKeys(host, project.configDirectory, name).then(() => true)

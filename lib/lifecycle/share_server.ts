@@ -10,6 +10,7 @@ import { masksFor } from "../share/masks.ts";
 import type { ShareRecord } from "../state/record.ts";
 import { statePaths } from "../state/store.ts";
 import { deathOf, waitForSocket } from "./boot.ts";
+import { noteObeyed } from "./obeyed_changes.ts";
 import { makePlaceholders } from "./protect.ts";
 import { stageTrackedCopies } from "./tracked_copies.ts";
 
@@ -58,13 +59,18 @@ export function callFilterFile(share: Pick<ShareRecord, "socket">): string {
  *
  * @returns One sentence for each thing that is not as one would expect.
  */
-export async function prepareShare(host: Host, share: ShareRecord): Promise<readonly string[]> {
+export async function prepareShare(
+  host: Host,
+  id: string,
+  share: ShareRecord,
+): Promise<readonly string[]> {
   await writeBytesAtomically(callFilterFile(share), modeFilter(host.nixSystem));
   for (const mask of share.masks) {
     // A directory that comes to be later could not be covered any more.
     if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
   }
   await makePlaceholders(share.protection ?? noProtection);
+  await noteObeyed(host, id, share);
   return await stageTrackedCopies(host, share);
 }
 

@@ -59,7 +59,9 @@ export class TapBoot extends MachineBoot<Plan> {
     for (const { id, argv } of plan.virtiofsd) {
       const share = this.record.shares.find((candidate) => candidate.id === id);
       if (share === undefined) throw new NixboxError(`the plan has no share ${id}`);
-      for (const message of await prepareShare(host, share)) emit({ kind: "warning", message });
+      for (const message of await prepareShare(host, this.record.id, share)) {
+        emit({ kind: "warning", message });
+      }
       const started = await startServer(host, this.record.id, share, argv, this.signal);
       await this.save({
         servers: [...this.record.servers, { id, process: started.process.identity }],

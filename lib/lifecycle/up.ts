@@ -8,9 +8,11 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { ensureKeys } from "../guest/keys.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
+import { noteProject } from "../state/projects.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type AnyPlan, type Engine, engineOf } from "./engine.ts";
 import { runHooks } from "./hooks.ts";
+import { requireHidden } from "./private_directories.ts";
 import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
@@ -59,6 +61,8 @@ export async function up(
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) return { record: earlier, wasUp: true };
+    await noteProject(host, project);
+    await requireHidden(host, project);
     // After a machine of the project could write for the last time.
     const examined = await tellStep(emit, "read the config", () => loadConfigToRun(host, project));
     const { config } = examined;

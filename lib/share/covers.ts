@@ -8,10 +8,12 @@ export interface Protection {
   readonly open: readonly string[];
   /** Those of `sealed` that nixbox makes, since what is not there cannot be held: it removes them. */
   readonly placeholders: readonly string[];
+  /** What is looked for, wherever it lies in the share: names of the config. */
+  readonly names: readonly string[];
 }
 
 /** Nothing is protected. */
-export const noProtection: Protection = { sealed: [], open: [], placeholders: [] };
+export const noProtection: Protection = { sealed: [], open: [], placeholders: [], names: [] };
 
 /** What a share shows of its source, and how. Paths are real and absolute. */
 export interface CoveredShare {

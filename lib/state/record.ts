@@ -163,6 +163,7 @@ const isProtection = isObjectOf<Protection>({
   sealed: isArrayOf(isString),
   open: isArrayOf(isString),
   placeholders: isArrayOf(isString),
+  names: isArrayOf(isString),
 });
 
 const isShare = isObjectOf<ShareRecord>({

@@ -4,7 +4,8 @@
 # the test guest run this same file.
 #
 #   provision.sh                            apply the disk
-#   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay
+#   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay; or bind, where
+#                                           TAG is a directory of the guest
 #   provision.sh directory TARGET           make the directory for a share that sshfs mounts
 #   provision.sh unmount TAG TARGET [--force]
 #       unmount it, if it is there; ends with 16 if it is in use, and says by what
@@ -136,6 +137,7 @@ mount_share() {
   make_directory "$target" || return 1
   case $mode in
     overlay) mount_overlay "$tag" "$target" ;;
+    bind) mount --bind -- "$tag" "$target" ;;
     *) mount_virtiofs "$tag" "$target" "$mode" ;;
   esac
 }

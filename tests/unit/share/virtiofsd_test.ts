@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
 import { testOnLinux } from "../support/systems.ts";
-import { directoryIdentity } from "../../../lib/host/files.ts";
+import { directoryIdentity, exists } from "../../../lib/host/files.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
 import { copiesOf, pinsFor } from "../../../lib/share/covers.ts";
-import { virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
+import { virtiofsdArgv, type VirtiofsdShare } from "../../../lib/share/virtiofsd.ts";
 
 const ids = { guestUid: 1000, guestGid: 100, hostUid: 1001, hostGid: 1002 };
 const filter = ["limit", "/r/calls.bpf"];
@@ -51,9 +51,15 @@ Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => 
 });
 
 /** Runs a script in virtiofsd's place, with everything else as it is. */
-async function inPlace(source: string, masks: readonly string[], script: string) {
+async function inPlace(
+  source: string,
+  masks: readonly string[],
+  script: string,
+  more: Partial<VirtiofsdShare> = {},
+) {
   const root = await Deno.makeTempDir();
-  const made = { ...share, source, masks, root, identity: await directoryIdentity(source) };
+  const identity = await directoryIdentity(source);
+  const made = { ...share, source, masks, root, identity, ...more };
   const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace", []);
   const before = argv.slice(0, argv.indexOf("virtiofsd"));
   return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
@@ -74,6 +80,51 @@ testOnLinux(
     await Deno.remove(source, { recursive: true });
   },
 );
+
+testOnLinux("what is sealed can be read and not changed; what holds a place neither", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.mkdir(`${source}/held/in`, { recursive: true });
+  await Deno.mkdir(`${source}/dir/open`, { recursive: true });
+  await Deno.writeTextFile(`${source}/file`, "mine");
+  const protection = {
+    sealed: ["file", "held", "dir", "not there"].map((name) => `${source}/${name}`),
+    open: [`${source}/dir/open`],
+    placeholders: [],
+    names: [],
+  };
+  const script = 'cd "$1"; for name in file held dir; do echo x >"$name"; rm -r "$name"; ' +
+    'mv "$name" away; touch "$name/x"; done 2>/dev/null; touch dir/open/fine; cat file';
+  const { stdout } = await inPlace(source, [], script, { protection });
+  assert.equal(stdout, "mine");
+  assert.ok(await exists(`${source}/held/in`));
+  assert.ok(await exists(`${source}/dir/open/fine`));
+  assert.deepEqual([...Deno.readDirSync(`${source}/dir`)].map(({ name }) => name), ["open"]);
+  await Deno.remove(source, { recursive: true });
+});
+
+testOnLinux("a copy is shown in a mask's place, and is the guest's own to change", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.mkdir(`${source}/.nixbox`);
+  await Deno.writeTextFile(`${source}/.nixbox/key`, "secret");
+  const socket = `${await Deno.makeTempDir()}/s.sock`;
+  await Deno.mkdir(`${copiesOf({ socket }, 0)}/dir`, { recursive: true });
+  await Deno.writeTextFile(`${copiesOf({ socket }, 0)}/dir/config`, "tracked\n", { mode: 0o755 });
+  const script = 'cd "$1/.nixbox"; find . -type f -printf "%p %m\\n"; cat dir/config; rm -r dir; ' +
+    "echo x >made; cat made; head -c 9000000 /dev/zero >large; stat -c %s large";
+  const { stdout, stderr } = await inPlace(source, [`${source}/.nixbox`], script, { socket });
+  assert.match(stdout, /^\.\/dir\/config 755\ntracked\nx\n\d+\n$/);
+  assert.match(stderr, /No space left/);
+  assert.equal(await Deno.readTextFile(`${source}/.nixbox/key`), "secret");
+  assert.equal(await Deno.readTextFile(`${copiesOf({ socket }, 0)}/dir/config`), "tracked\n");
+});
+
+testOnLinux("a symlink in the place of what is to be covered is not followed", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.symlink("/tmp", `${source}/.nixbox`);
+  const { code, stderr } = await inPlace(source, [`${source}/.nixbox`], "echo served");
+  assert.equal(code, 1);
+  assert.match(stderr, /\.nixbox is a symlink/);
+});
 
 testOnLinux("a directory on the way to a mask cannot be renamed", async () => {
   const source = await Deno.makeTempDir();
