@@ -86,7 +86,7 @@ const environment = z.record(z.string(), envValue).check((context) => {
   }
 });
 
-const protectedName = z.string().check(
+const nameBelow = z.string().check(
   rule(
     (text) => text.split("/").every((part) => part !== "" && part !== "." && part !== ".."),
     "must be a name, or names with /, below the directory that is shared",
@@ -101,11 +101,16 @@ const mounts = z.array(
     target,
     readonly: z._default(z.boolean(), false),
     overlay: z._default(z.boolean(), false),
-    protect: z.optional(z.array(protectedName)),
+    protect: z.optional(z.array(nameBelow)),
+    only: z.optional(z.array(nameBelow).check(z.minLength(1))),
   }),
 ).check((context) => {
   const seen = new Set<string>();
   context.value.forEach((mount, index) => {
+    if (mount.only !== undefined && !mount.readonly && !mount.overlay) {
+      const message = "needs readonly = true or overlay = true";
+      context.issues.push({ code: "custom", message, path: [index, "only"], input: mount.only });
+    }
     const plain = normalTarget(mount.target);
     if (seen.has(plain)) {
       const message = "must not be the target of two mounts";
@@ -237,7 +242,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     network: Object.keys(configSchema.shape.network.shape),
     nix: Object.keys(configSchema.shape.nix.shape),
     hooks: Object.keys(configSchema.shape.hooks.shape),
-    mounts: ["source", "target", "readonly", "overlay", "protect"],
+    mounts: ["source", "target", "readonly", "overlay", "protect", "only"],
     scripts: ["path", "optional"],
   };
   return [...(shapes[String(path[0] ?? "")] ?? [])];

@@ -48,13 +48,18 @@ export function provisioningFiles(provisioning: Provisioning): Readonly<Record<s
     user: `${user}\n`,
     hostname: `${hostname}\n`,
     clock: `${clock}\n`,
-    env: nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`)),
+    env: environmentText(env),
     mounts: nulEnded(
       mounts.flatMap(({ tag, target, mode }) => [tag, target, mode]),
     ),
     ...(proxyPort === undefined ? {} : { proxy: `${proxyPort}\n` }),
     ...(dns.length === 0 ? {} : { dns: `${dns.join(" ")}\n` }),
   };
+}
+
+/** Variables as the guest takes them: `NAME=value`, each ended by NUL. */
+export function environmentText(env: Readonly<Record<string, string>>): string {
+  return nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`));
 }
 
 function nulEnded(fields: readonly string[]): string {

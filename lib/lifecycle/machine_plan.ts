@@ -107,7 +107,7 @@ export type WantedShare =
   & Required<
     Pick<ShareRecord, "tag" | "source" | "identity" | "readonly" | "overlay">
   >
-  & Pick<ShareRecord, "protection">
+  & Pick<ShareRecord, "protection" | "only">
   & { readonly target: string };
 
 /** The config's mounts with their real sources, in order. */
@@ -118,6 +118,7 @@ export function wantedShares(facts: MachineFacts): readonly WantedShare[] {
     identity: facts.sources[index]?.identity ?? "",
     readonly: mount.readonly || mount.overlay,
     overlay: mount.overlay,
+    ...(mount.only === undefined ? {} : { only: mount.only }),
     ...(facts.sources[index]?.protection === undefined
       ? {}
       : { protection: facts.sources[index].protection }),

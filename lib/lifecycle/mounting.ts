@@ -127,6 +127,7 @@ export async function endServer(host: Host, record: VmRecord, share: ShareRecord
   await removeIfExists(`${share.socket}.fifo`);
   await removeIfExists(rootOf(share));
   await removeIfExists(`${share.socket}.copies`);
+  await removeIfExists(`${rootOf(share)}.only`);
   await releaseProtection(
     host,
     share,

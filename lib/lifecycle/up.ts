@@ -61,12 +61,12 @@ export async function up(
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) return { record: earlier, wasUp: true };
-    await noteProject(host, project);
-    await requireHidden(host, project);
     // After a machine of the project could write for the last time.
     const examined = await tellStep(emit, "read the config", () => loadConfigToRun(host, project));
     const { config } = examined;
     await noteSeen(host, project, examined);
+    await noteProject(host, project);
+    await requireHidden(host, project);
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };
     const engine = await engineOf(host);

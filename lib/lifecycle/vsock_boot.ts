@@ -1,3 +1,8 @@
+import { NixboxError } from "../host/error.ts";
+import { lastLines } from "../host/process.ts";
+import { environmentText } from "../guest/provisioning.ts";
+import { runInGuest } from "../guest/session.ts";
+import { environmentCommand } from "../guest/share_commands.ts";
 import { removeIfExists } from "../host/files.ts";
 import { waitForSsh } from "./vsock_wait.ts";
 import { noteExposure } from "./exposure.ts";
@@ -23,6 +28,11 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
       this.step("vmm", () => this.#startVmm()),
       { name: "boot the guest", run: () => this.#waitForGuest(), undo: async () => {} },
       this.step("ssh", () => this.logIn()),
+      {
+        name: "hand over the environment",
+        run: () => this.#sendEnvironment(),
+        undo: async () => {},
+      },
       this.handOverStep(),
       ...(plan.overSsh.length === 0 ? [] : [this.#shareOverSshStep()]),
     ];
@@ -64,6 +74,19 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
     const { signal } = this;
     const consoleLog = `${this.logs}/console.log`;
     await waitForSsh(this.#vsockRecord, { timeoutMs, signal, consoleLog });
+  }
+
+  async #sendEnvironment(): Promise<void> {
+    const { code, stderr } = await runInGuest(this.record.runtimeDirectory, environmentCommand(), {
+      stdin: environmentText(this.boot.plan.environment),
+      timeoutMs: 30_000,
+      signal: this.signal,
+    });
+    if (code === 0) return;
+    throw new NixboxError("the guest did not take its environment", {
+      hint: "was the machine built by an older nixbox? `nixbox build -f`, then `nixbox up`",
+      log: lastLines(stderr, 8),
+    });
   }
 
   /** Each with what it needs for its undo in the record, as `nixbox mount` does it. */

@@ -26,6 +26,8 @@ export interface CoveredShare {
    */
   readonly masks: readonly string[];
   readonly protection?: Protection | undefined;
+  /** Names below the source: of all that is there the guest sees only these, read-only. */
+  readonly only?: readonly string[] | undefined;
   /** Beside it lies what is shown in the masks' places. */
   readonly socket: string;
 }
@@ -46,6 +48,7 @@ const copySize = "size=8m,nr_inodes=4k,mode=755,nosuid,nodev";
 //  - those that become read-only;
 //  - pairs: a directory that is covered, and what is shown in its place: a copy of it that is
 //    the guest's own, or, if it is not there, nothing, read-only.
+//  - names, if any: of the whole, only these are shown, links followed: what they name is the user's.
 // What is not there could not be made by this user either, and is left out, but for what is covered.
 // No path may be a symlink: mount(8) would follow it. GNU and busybox stat tell device and inode alike.
 export const coverScript = "source=$1 identity=$2 at=$3; shift 3; " +
@@ -59,7 +62,13 @@ export const coverScript = "source=$1 identity=$2 at=$3; shift 3; " +
   'mount -o remount,bind,ro -- "$at/$1" || exit 1; shift; done; shift; ' +
   'while [ "$1" != -- ]; do real "$at/$1"; if [ -d "$2" ]; then ' +
   `mount -t tmpfs -o ${copySize} none "$at/$1" && cp -a -- "$2/." "$at/$1/" || exit 1; else ` +
-  'mount -t tmpfs -o ro,size=4k,mode=555 none "$at/$1" || exit 1; fi; shift 2; done; shift; ';
+  'mount -t tmpfs -o ro,size=4k,mode=555 none "$at/$1" || exit 1; fi; shift 2; done; shift; ' +
+  'if [ "$1" != -- ]; then top=$at.only; mkdir -p "$top"; ' +
+  'mount -t tmpfs -o size=1m,nr_inodes=4k,mode=755,nosuid,nodev none "$top" || exit 1; ' +
+  'while [ "$1" != -- ]; do if [ -d "$at/$1" ]; then mkdir -p "$top/$1"; ' +
+  'elif [ -f "$at/$1" ]; then mkdir -p "$top/${1%/*}"; rmdir "$top/$1" 2>/dev/null || :; : >"$top/$1"; ' +
+  'else shift; continue; fi; mount --rbind -- "$at/$1" "$top/$1" || exit 1; shift; done; ' +
+  'mount -o remount,bind,ro "$top" && mount --rbind "$top" "$at" || exit 1; fi; shift; ';
 
 /** The arguments that {@linkcode coverScript} takes. */
 export function coverArguments(share: CoveredShare, at: string): readonly string[] {
@@ -71,7 +80,8 @@ export function coverArguments(share: CoveredShare, at: string): readonly string
     ...[source, identity, at],
     ...[...new Set(pins)].toSorted(byDepth).map(relative),
     ...["--", ...sealed.map(relative)],
-    ...["--", ...masks.flatMap((mask, index) => [relative(mask), copiesOf(share, index)]), "--"],
+    ...["--", ...masks.flatMap((mask, index) => [relative(mask), copiesOf(share, index)])],
+    ...["--", ...share.only ?? [], "--"],
   ];
 }
 

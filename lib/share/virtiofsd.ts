@@ -3,6 +3,8 @@ import { coverArguments, type CoveredShare, coverScript } from "./covers.ts";
 /** What one virtiofsd serves. Paths are real and absolute. */
 export interface VirtiofsdShare extends CoveredShare {
   readonly readonly: boolean;
+  /** The guest lays its own changes over it: overlayfs looks into no mount below its lower one. */
+  readonly overlay?: boolean;
   /** An empty directory of the caller's, where the source is seen while it is served. */
   readonly root: string;
 }
@@ -45,6 +47,7 @@ export function virtiofsdArgv(
   const cover = ["sh", "-c", `${coverScript}exec "$@"`, "sh", ...coverArguments(share, share.root)];
   const serve = [virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.root}`];
   const options = ["--log-level=warn", ...(share.readonly ? ["--readonly"] : [])];
+  if (share.overlay) options.push("--no-announce-submounts");
   if (isolation === "user-namespace") {
     return [
       ...filter,

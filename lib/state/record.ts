@@ -37,6 +37,8 @@ export interface ShareRecord {
   readonly masks: readonly string[];
   /** What it sees and cannot change; absent where there is nothing of the kind. */
   readonly protection?: Protection | undefined;
+  /** Names in it: the guest sees only these; absent where it sees all. */
+  readonly only?: readonly string[] | undefined;
   /** `changing` while it comes or goes, or after a program that did that was killed. */
   readonly state: "ready" | "changing";
   /** Where its virtiofsd listens; for sshfs, the directory that its server is confined to. */
@@ -177,6 +179,7 @@ const isShare = isObjectOf<ShareRecord>({
   via: isOneOf("virtiofs", "sshfs"),
   masks: isArrayOf(isString),
   protection: isOptional(isProtection),
+  only: isOptional(isArrayOf(isString)),
   state: isOneOf("ready", "changing"),
   socket: isString,
 });
