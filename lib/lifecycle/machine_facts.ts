@@ -8,6 +8,8 @@ import type { SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
 import type { MachineFacts } from "./machine_plan.ts";
 import { type ObtainedRunner, type ObtainOptions, obtainRunner } from "./obtain_runner.ts";
+import { noProtection } from "../share/covers.ts";
+import { obeyedByDefault } from "../share/obeyed.ts";
 import { linkedWorkTrees } from "./linked_work_tree.ts";
 import { located, type MountSource } from "./located.ts";
 import { findProtection } from "./protect.ts";
@@ -32,7 +34,7 @@ export async function machineFacts(
   const obtained = await obtainRunner(host, project, config, options, emit);
   const starter = await host.processes.identify(Deno.pid);
   if (starter === undefined) throw new NixboxError("this process is not in the process table");
-  const sources = await Promise.all(config.mounts.map((mount) => locatedMount(mount, emit)));
+  const sources = await Promise.all(config.mounts.map((mount) => locatedMount(host, mount, emit)));
   const linked = host.guestLink === "tap"
     ? await linkedWorkTrees(config.mounts, sources, emit)
     : [];
@@ -62,11 +64,16 @@ export async function machineFacts(
 
 /** Where a mount's source is, and what of it the guest must not change. */
 async function locatedMount(
+  host: Host,
   { source, readonly, overlay, protect }: Config["mounts"][number],
   emit: Emit,
 ): Promise<MountSource> {
   const place = await located(source);
   if (readonly || overlay || place.identity === "") return place;
+  // vfkit can keep nothing from the guest: changes are told, and not prevented.
+  if (host.guestLink === "vsock") {
+    return { ...place, protection: { ...noProtection, names: protect ?? obeyedByDefault } };
+  }
   const { protection, warnings } = await findProtection(place.path, protect);
   for (const message of warnings) emit({ kind: "warning", message });
   return { ...place, protection };

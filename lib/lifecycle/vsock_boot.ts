@@ -5,6 +5,7 @@ import { runInGuest } from "../guest/session.ts";
 import { environmentCommand } from "../guest/share_commands.ts";
 import { removeIfExists } from "../host/files.ts";
 import { waitForSsh } from "./vsock_wait.ts";
+import { noteObeyed } from "./obeyed_changes.ts";
 import { noteExposure } from "./exposure.ts";
 import { MachineBoot } from "./machine_boot.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
@@ -56,6 +57,7 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
   async #noteShares(): Promise<void> {
     const { host, plan } = this.boot;
     await noteExposure(host, this.record, [...this.record.shares, ...plan.overSsh]);
+    for (const share of this.record.shares) await noteObeyed(host, this.record.id, share);
   }
 
   /** vfkit does not take a socket's path that is there already. */
