@@ -13,7 +13,7 @@ import { obeyedByDefault } from "../share/obeyed.ts";
 import { linkedWorkTrees } from "./linked_work_tree.ts";
 import { located, type MountSource } from "./located.ts";
 import { findProtection } from "./protect.ts";
-import { privateDirectories } from "./private_directories.ts";
+import { privateDirectories, projectsFirst } from "./private_directories.ts";
 
 export interface FactsOptions extends ObtainOptions {
   /** Where slots are kept. */
@@ -34,7 +34,9 @@ export async function machineFacts(
   const obtained = await obtainRunner(host, project, config, options, emit);
   const starter = await host.processes.identify(Deno.pid);
   if (starter === undefined) throw new NixboxError("this process is not in the process table");
-  const sources = await Promise.all(config.mounts.map((mount) => locatedMount(host, mount, emit)));
+  const sources = await Promise.all(
+    config.mounts.map((mount) => locatedMount(host, project, mount, emit)),
+  );
   const linked = host.guestLink === "tap"
     ? await linkedWorkTrees(config.mounts, sources, emit)
     : [];
@@ -65,6 +67,7 @@ export async function machineFacts(
 /** Where a mount's source is, and what of it the guest must not change. */
 async function locatedMount(
   host: Host,
+  project: Project,
   { source, readonly, overlay, protect }: Config["mounts"][number],
   emit: Emit,
 ): Promise<MountSource> {
@@ -74,7 +77,11 @@ async function locatedMount(
   if (host.guestLink === "vsock") {
     return { ...place, protection: { ...noProtection, names: protect ?? obeyedByDefault } };
   }
-  const { protection, warnings } = await findProtection(place.path, protect);
+  const { protection, warnings } = await findProtection(
+    place.path,
+    protect,
+    await projectsFirst(host, project),
+  );
   for (const message of warnings) emit({ kind: "warning", message });
   return { ...place, protection };
 }

@@ -12,7 +12,7 @@ import { lockProject } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
 import { warnOfHome } from "./home_share.ts";
 import { findProtection } from "./protect.ts";
-import { privateDirectories } from "./private_directories.ts";
+import { privateDirectories, projectsFirst } from "./private_directories.ts";
 import { requireMasks } from "./share_server.ts";
 import { type MountedShare, mountedShare } from "./mounted_share.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
@@ -68,7 +68,7 @@ export async function mountShare(
     const record = await requireRunning(host, project.id);
     const { protection, warnings } = spec.readonly || spec.overlay
       ? { protection: undefined, warnings: [] }
-      : await findProtection(source);
+      : await findProtection(source, undefined, await projectsFirst(host, project));
     const share = newShare(record, { ...spec, source, identity, masks, via, protection });
     const warn = (message: string) => emit({ kind: "warning", message });
     warnings.forEach(warn);

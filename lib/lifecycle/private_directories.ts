@@ -48,6 +48,15 @@ export async function requireHidden(
   }
 }
 
+/** Real paths of all projects that this user has used, this one first. */
+export async function projectsFirst(
+  host: Pick<Host, "paths">,
+  project: Pick<Project, "directory">,
+): Promise<readonly string[]> {
+  const known = (await knownProjects(host)).map(({ directory }) => directory);
+  return [...new Set([project.directory, ...known])];
+}
+
 /** The `.nixbox` of every other project that this user has used, as far as it is still there. */
 async function otherProjects(host: Pick<Host, "paths">): Promise<readonly string[]> {
   const paths = (await knownProjects(host)).map(({ directory }) => configDirectoryOf(directory));

@@ -46,20 +46,38 @@ class Gathering {
  *
  * @param source Real path of the share.
  * @param names Relative paths: `protect` of the config's mount.
+ * @param projects Real paths of projects: what they have of the kind is held too, where one lies in
+ * the share. Of the first also what is not there yet.
  */
 export async function findProtection(
   source: string,
   names: readonly string[] = obeyedByDefault,
+  projects: readonly string[] = [],
 ): Promise<ProtectionFound> {
   const found = new Gathering();
-  for (const name of names) {
-    const path = joinPath(source, name);
-    if (await passesSymlink(source, path, found)) continue;
-    if (nameOf(path) === ".git") await sealGit(path, source, found);
-    else await found.seal(await topmostMissing(source, path));
+  await sealNames(source, source, names, found, true);
+  for (const [index, project] of projects.entries()) {
+    if (project === source || !isWithin(project, source)) continue;
+    if (!(await lstatIfExists(project).catch(() => undefined))?.isDirectory) continue;
+    await sealNames(source, project, names, found, index === 0);
   }
   const { sealed, open, placeholders, warnings } = found;
   return { protection: { sealed: [...new Set(sealed)], open, placeholders, names }, warnings };
+}
+
+async function sealNames(
+  source: string,
+  top: string,
+  names: readonly string[],
+  found: Gathering,
+  isNeeded: boolean,
+): Promise<void> {
+  for (const name of names) {
+    const path = joinPath(top, name);
+    if (await passesSymlink(source, path, found)) continue;
+    if (nameOf(path) === ".git") await sealGit(path, source, found, isNeeded);
+    else await found.seal(isNeeded ? await topmostMissing(top, path) : path, isNeeded);
+  }
 }
 
 /** What is shared of a repository for the linked work tree at `top`: its common directory. */
@@ -76,7 +94,12 @@ export async function findCommonDirectoryProtection(
   return { protection: { sealed, open, placeholders, names: [] }, warnings };
 }
 
-async function sealGit(path: string, source: string, found: Gathering): Promise<void> {
+async function sealGit(
+  path: string,
+  source: string,
+  found: Gathering,
+  isNeeded: boolean,
+): Promise<void> {
   const info = await lstatIfExists(path);
   if (info?.isDirectory && await isRepository(path)) {
     await sealRepository(path, found);
@@ -86,7 +109,7 @@ async function sealGit(path: string, source: string, found: Gathering): Promise<
     }
   } else {
     // A file leads to a repository; where there is none, the guest must not make one.
-    await found.seal(path);
+    await found.seal(path, isNeeded);
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parentOf } from "../../lib/host/paths.ts";
 import { run } from "../../lib/host/process.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 
@@ -108,7 +109,7 @@ for (const [who, user, hasNamespaces] of hosts) {
             "mkdir -p /tmp/out/dir; cp /bin/sh /tmp/out/sh; cp /bin/sh /tmp/one; sudo chown 0:0 /tmp/out/sh; " +
             "sudo chmod 6777 /tmp/out/sh /tmp/one; chmod 3777 /tmp/out/dir";
           assert.equal((await call("run", line)).code, 0);
-          const copies = `${directory}/copies`;
+          const copies = `${parentOf(directory)}/copies`;
           await Deno.mkdir(copies);
           if (user === "dev") await run(["chown", "dev:dev", copies]);
           for (const [from, to] of [["vm:/tmp/out", "got"], ["vm:/tmp/one", "one"]] as const) {
@@ -116,7 +117,7 @@ for (const [who, user, hasNamespaces] of hosts) {
               [
                 ...nixbox,
                 ...["sh", "-c", 'umask 027; exec "$@"', "sh"],
-                ...argvOf("cp", from, to),
+                ...argvOf("--project", directory, "cp", from, to),
               ],
               { cwd: directory, accept: "any" },
             );
