@@ -1,8 +1,9 @@
 import { messageOf } from "../host/error.ts";
 import { fileError, lstatIfExists } from "../host/files.ts";
+import { gitConfigLeadsTo } from "../host/git_config.ts";
 import { findGitRepository, type GitRepository } from "../host/git_repository.ts";
 import type { Host } from "../host/host.ts";
-import { isWithin, joinPath, nameOf, parentOf } from "../host/paths.ts";
+import { isWithin, joinPath, nameOf, parentOf, resolvePath } from "../host/paths.ts";
 import { readRegularFile } from "../host/regular_file.ts";
 import type { Protection } from "../share/covers.ts";
 import type { ShareRecord } from "../state/record.ts";
@@ -103,6 +104,7 @@ async function sealGit(
   const info = await lstatIfExists(path);
   if (info?.isDirectory && await isRepository(path)) {
     await sealRepository(path, found);
+    await sealLedTo(path, source, found);
     for (const { top, gitDirectory } of await linkedWithin(path, source)) {
       await sealLinked(gitDirectory, found);
       await found.seal(joinPath(top, ".git"), false);
@@ -118,6 +120,26 @@ async function sealRepository(directory: string, found: Gathering): Promise<void
   for (const name of gitSealedIfThere) await found.seal(joinPath(directory, name), false);
 }
 
+/** What the config names beside: a guest that could write that would need no config. */
+async function sealLedTo(dotGit: string, source: string, found: Gathering): Promise<void> {
+  const config = joinPath(dotGit, "config");
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = await readRegularFile(config, 4_194_304);
+  } catch (error) {
+    found.warnings.push(`${messageOf(error)}: what it names is not held`);
+  }
+  const { included, hooks } = gitConfigLeadsTo(new TextDecoder().decode(bytes ?? new Uint8Array()));
+  const paths = [
+    ...included.map((path) => resolvePath(dotGit, path)),
+    ...hooks.map((path) => resolvePath(parentOf(dotGit), path)),
+  ].filter((path) => isWithin(path, source) && path !== source && !isWithin(path, dotGit));
+  for (const path of paths) {
+    if (await passesSymlink(source, path, found)) continue;
+    await found.seal(await topmostMissing(source, path));
+  }
+}
+
 /** A linked work tree has its HEAD and index there; where they lead is not the guest's to say. */
 async function sealLinked(gitDirectory: string, found: Gathering): Promise<void> {
   found.open.push(gitDirectory);
@@ -127,7 +149,12 @@ async function sealLinked(gitDirectory: string, found: Gathering): Promise<void>
 }
 
 async function isRepository(dotGit: string): Promise<boolean> {
-  return (await findGitRepository(parentOf(dotGit)))?.gitDirectory === dotGit;
+  try {
+    return (await findGitRepository(parentOf(dotGit)))?.gitDirectory === dotGit;
+  } catch {
+    // Of a kind that is not known here: git may know it.
+    return true;
+  }
 }
 
 /** The linked work trees of a repository that lie in the same share; of a few hundred at most. */

@@ -114,7 +114,7 @@ Deno.test("claude-code: settings from the host, which the guest cannot change", 
     await project.mustUp();
     await t.step("~/.claude is there, and what the guest writes stays in the guest", async () => {
       const all =
-        "sudo grep -rl canary ~/.claude /run/nixbox/overlay; cd ~/.claude; find . -type f";
+        "sudo grep -rl canary ~/.claude /run/nixbox/overlay; cd ~/.claude; find . -type f | sort";
       assert.equal((await project.run(all)).stdout, "./commands/deep/one.md\n./settings.json\n");
       const line = "cd ~/.claude; cat settings.json; echo evil >settings.json; " +
         "mkdir -p projects/x && echo session >projects/x/1; cat projects/x/1 settings.json";

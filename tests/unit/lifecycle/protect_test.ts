@@ -63,6 +63,31 @@ Deno.test("of a repository, what git runs or obeys, and not its history", async 
   assert.ok((await found(path, [".git"])).sealed.includes(".git/config.worktree"));
 });
 
+Deno.test("hooks and configs elsewhere in the share, which the config names, are held too", async () => {
+  const path = await directory(".githooks/pre-commit", "git/config");
+  await git(path, "init", "-q");
+  await Deno.writeTextFile(`${path}/git/config`, "");
+  await git(path, "config", "core.hooksPath", ".githooks");
+  await git(path, "config", "--add", "include.path", "../git/config");
+  await git(path, "config", "--add", "include.path", "../missing/config");
+  await git(path, "config", "--add", "include.path", "/etc/passwd");
+  const { sealed } = await found(path, [".git"]);
+  const beside = sealed.filter((name) => !name.startsWith(".git/"));
+  assert.deepEqual(beside, [".githooks", "git/config", "missing"]);
+});
+
+Deno.test("a repository that cannot be read is held all the same, with a word about it", async () => {
+  const path = await directory();
+  await git(path, "init", "-q");
+  await git(path, "config", "extensions.objectFormat", "sha512");
+  assert.ok((await found(path, [".git"])).sealed.includes(".git/config"));
+  await Deno.rename(`${path}/.git/config`, `${path}/.git/own`);
+  await Deno.symlink("own", `${path}/.git/config`);
+  const { sealed, warnings } = await found(path, [".git"]);
+  assert.ok(sealed.includes(".git/hooks"));
+  assert.equal(warnings.length, 2);
+});
+
 Deno.test("linked work trees of others are held, those in the share may be used", async () => {
   const path = await directory("file");
   await git(path, "init", "-q");
