@@ -8,7 +8,7 @@ import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
 import { noteExposure } from "./exposure.ts";
-import { releaseProtection } from "./protect.ts";
+import { releaseProtection } from "./placeholders.ts";
 import { prepareShare, rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 

@@ -11,7 +11,7 @@ import type { ShareRecord } from "../state/record.ts";
 import { statePaths } from "../state/store.ts";
 import { deathOf, waitForSocket } from "./boot.ts";
 import { noteObeyed } from "./obeyed_changes.ts";
-import { makePlaceholders } from "./protect.ts";
+import { makePlaceholders } from "./placeholders.ts";
 import { stageTrackedCopies } from "./tracked_copies.ts";
 
 /** What else the command of a share's server follows from. */

@@ -18,7 +18,7 @@ import {
 } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
 import { endExposure } from "./exposure.ts";
-import { releaseProtection } from "./protect.ts";
+import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 

@@ -4,11 +4,8 @@ import { detectHost } from "../../../lib/host/detect.ts";
 import { exists } from "../../../lib/host/files.ts";
 import { run } from "../../../lib/host/process.ts";
 import { changedObeyed, noteObeyed } from "../../../lib/lifecycle/obeyed_changes.ts";
-import {
-  findProtection,
-  makePlaceholders,
-  releaseProtection,
-} from "../../../lib/lifecycle/protect.ts";
+import { makePlaceholders, releaseProtection } from "../../../lib/lifecycle/placeholders.ts";
+import { findProtection } from "../../../lib/lifecycle/protect.ts";
 import { obeyedByDefault } from "../../../lib/share/obeyed.ts";
 import { exampleRecord } from "../support/record.ts";
 
