@@ -57,7 +57,9 @@ Deno.test("the example config with every line uncommented still resolves and che
   });
   assert.equal(config.name, "my-project");
   assert.deepEqual(config.network.domains.slice(0, 2), ["nixos.org", "anthropic.com"]);
-  assert.deepEqual(config.mounts.map(({ overlay }) => overlay), [false, false, true]);
+  assert.deepEqual(config.mounts.map(({ overlay }) => overlay), [false, false, true, false, false]);
+  assert.deepEqual(config.mounts[3]?.only, ["settings.json"]);
+  assert.deepEqual(config.mounts[4]?.protect, []);
 });
 
 Deno.test("defaults follow from the host and the directory", async () => {
