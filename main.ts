@@ -8,6 +8,10 @@ import { version } from "./cmd/version.ts";
 if (import.meta.main) {
   if (Deno.args.length === 1 && (Deno.args[0] === "--version" || Deno.args[0] === "-v")) {
     console.log(`nixbox ${version}`);
+  } else if (Deno.args[0] === "internal-filter") {
+    const { becomeFiltered } = await import("./lib/host/filtered.ts");
+    const [, file = "", ...argv] = Deno.args;
+    becomeFiltered(await Deno.readFile(file), argv);
   } else {
     const { main } = await import("./cmd/main.ts");
     Deno.exit(await main(Deno.args));

@@ -80,5 +80,6 @@ export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
 export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
 export type { MachineState } from "./lib/lifecycle/machine.ts";
 export type { MachineStatus, StatusReport } from "./lib/lifecycle/status.ts";
+export type { Protection } from "./lib/share/covers.ts";
 export type { ShareRecord, TapNetwork, VmRecord, VsockNetwork } from "./lib/state/record.ts";
 export type { SlotPlace } from "./lib/state/slots.ts";

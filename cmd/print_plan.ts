@@ -28,7 +28,8 @@ export function printPlan(terminal: Terminal, globals: Globals, plan: AnyPlan): 
     body(`${source} -> ${target ?? "the runner's own"}${how}`);
   }
   title("provisioning");
-  body(`env: ${Object.keys(plan.provisioning.env).join(" ") || "none"}`);
+  const env = plan.kind === "vsock" ? plan.environment : plan.provisioning.env;
+  body(`env: ${Object.keys(env).join(" ") || "none"}`);
   title("as root");
   if (plan.asRoot.length === 0) body("nothing");
   for (const argv of plan.asRoot) body(printableCommand(argv));
@@ -44,8 +45,12 @@ export function printPlan(terminal: Terminal, globals: Globals, plan: AnyPlan): 
 }
 
 function withoutSecrets<P extends AnyPlan>(plan: P): P {
-  const env = Object.fromEntries(Object.keys(plan.provisioning.env).map((name) => [name, "***"]));
-  return { ...plan, provisioning: { ...plan.provisioning, env } };
+  const masked = (env: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.keys(env).map((name) => [name, "***"]));
+  const provisioning = { ...plan.provisioning, env: masked(plan.provisioning.env) };
+  return plan.kind === "vsock"
+    ? { ...plan, provisioning, environment: masked(plan.environment) }
+    : { ...plan, provisioning };
 }
 
 type Print = (text: string) => void;

@@ -48,6 +48,11 @@ EXAMPLES
       for (const mount of machine.mounts) {
         terminal.print(`  ${machine.name}: ${describeShare(mount)}`);
       }
+      if (machine.changed.length === 0) continue;
+      const { changedObeyedText } = await import("../lib/lifecycle/obeyed_changes.ts");
+      terminal.printError(
+        `warning: ${machine.name}: ${changedObeyedText(machine.changed)}`,
+      );
     }
   },
 });

@@ -16,10 +16,13 @@
   # hypervisor = "auto";                  # or "cloud-hypervisor", "qemu", "vfkit"
   # rosetta = true;                       # macOS: programs for x86_64 run, too
 
-  # mounts = [                            # .nixbox is empty in the guest wherever it is shared
+  # mounts = [                            # .nixbox is hidden from the guest wherever it is shared
   #   { source = "."; target = "~/workspace"; }
   #   { source = "/usr/share/dict"; target = "/mnt/dict"; readonly = true; }
   #   { source = "~/.m2"; target = "~/.m2"; overlay = true; }  # changes stay in the guest
+  #   { source = "~/.tool"; target = "~/.tool"; readonly = true; only = [ "settings.json" ]; }
+  #   { source = "../lib"; target = "~/lib"; protect = [ ]; }  # default: git's hooks and config,
+  #                                       # .envrc, .vscode, .claude and such cannot be changed
   # ];
 
   # network = {

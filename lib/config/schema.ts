@@ -86,6 +86,15 @@ const environment = z.record(z.string(), envValue).check((context) => {
   }
 });
 
+const nameBelow = z.string().check(
+  rule(
+    (text) => text.split("/").every((part) => part !== "" && part !== "." && part !== ".."),
+    "must be a name, or names with /, below the directory that is shared",
+  ),
+  // deno-lint-ignore no-control-regex -- control characters are what is refused
+  rule((text) => !/[\x00-\x1f]/.test(text), "must not have control characters"),
+);
+
 const mounts = z.array(
   z.strictObject({
     source: path,
@@ -93,10 +102,16 @@ const mounts = z.array(
     readonly: z._default(z.boolean(), false),
     overlay: z._default(z.boolean(), false),
     optional: z.optional(z.boolean()),
+    protect: z.optional(z.array(nameBelow)),
+    only: z.optional(z.array(nameBelow).check(z.minLength(1))),
   }),
 ).check((context) => {
   const seen = new Set<string>();
   context.value.forEach((mount, index) => {
+    if (mount.only !== undefined && !mount.readonly && !mount.overlay) {
+      const message = "needs readonly = true or overlay = true";
+      context.issues.push({ code: "custom", message, path: [index, "only"], input: mount.only });
+    }
     const plain = normalTarget(mount.target);
     if (seen.has(plain)) {
       const message = "must not be the target of two mounts";
@@ -228,7 +243,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     network: Object.keys(configSchema.shape.network.shape),
     nix: Object.keys(configSchema.shape.nix.shape),
     hooks: Object.keys(configSchema.shape.hooks.shape),
-    mounts: ["source", "target", "readonly", "overlay", "optional"],
+    mounts: ["source", "target", "readonly", "overlay", "optional", "protect", "only"],
     scripts: ["path", "optional"],
   };
   return [...(shapes[String(path[0] ?? "")] ?? [])];

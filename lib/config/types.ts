@@ -50,6 +50,10 @@ export interface Config {
     readonly readonly: boolean;
     readonly overlay: boolean;
     readonly optional?: boolean | undefined;
+    /** Names below it that the guest sees and cannot change or make; a default where absent. */
+    readonly protect?: readonly string[] | undefined;
+    /** Names below it: the guest sees only these. For what it cannot change on the host. */
+    readonly only?: readonly string[] | undefined;
   }[];
   /** What the guest may reach. */
   readonly network: {

@@ -29,12 +29,15 @@ export interface Provisioning {
   }[];
 }
 
-/** How the guest mounts a share; `overlay` keeps what it changes in its own memory. */
-export type MountMode = "ro" | "rw" | "overlay";
+/**
+ * How the guest mounts a share; `overlay` keeps what it changes in its own memory. With `bind` the tag
+ * is a directory of the guest, which is seen at the target too.
+ */
+export type MountMode = "ro" | "rw" | "overlay" | "bind";
 
 export function mountModeOf(
   share: { readonly readonly: boolean; readonly overlay: boolean },
-): MountMode {
+): Exclude<MountMode, "bind"> {
   return share.overlay ? "overlay" : share.readonly ? "ro" : "rw";
 }
 
@@ -45,13 +48,18 @@ export function provisioningFiles(provisioning: Provisioning): Readonly<Record<s
     user: `${user}\n`,
     hostname: `${hostname}\n`,
     clock: `${clock}\n`,
-    env: nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`)),
+    env: environmentText(env),
     mounts: nulEnded(
       mounts.flatMap(({ tag, target, mode }) => [tag, target, mode]),
     ),
     ...(proxyPort === undefined ? {} : { proxy: `${proxyPort}\n` }),
     ...(dns.length === 0 ? {} : { dns: `${dns.join(" ")}\n` }),
   };
+}
+
+/** Variables as the guest takes them: `NAME=value`, each ended by NUL. */
+export function environmentText(env: Readonly<Record<string, string>>): string {
+  return nulEnded(Object.entries(env).map(([name, value]) => `${name}=${value}`));
 }
 
 function nulEnded(fields: readonly string[]): string {

@@ -12,6 +12,11 @@ export function mountCommand(tag: string, target: string, mode: MountMode): stri
   return asRoot(["mount", tag, target, mode]);
 }
 
+/** Takes the guest's variables from standard input, as `provisioningFiles` gives them. */
+export function environmentCommand(): string {
+  return asRoot(["env"]);
+}
+
 /** Unmounts a share, if it is there; exits with {@linkcode busyCode} if it is in use. */
 export function unmountCommand(
   tag: string,

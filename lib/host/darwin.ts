@@ -68,6 +68,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
       limit: Number(await sysctl(system, "kern.maxfilesperproc")) || 10_240,
       raise: [],
     }),
+    callFilter: () => Promise.resolve(undefined),
     userNamespaces: () => Promise.resolve(false),
     confinement: () =>
       Promise.resolve(findProgram("sandbox-exec") === undefined ? undefined : "seatbelt"),

@@ -72,6 +72,21 @@ export async function writeTextAtomically(path: string, text: string, mode = 0o6
   }
 }
 
+/** As {@linkcode writeTextAtomically}, for bytes. */
+export async function writeBytesAtomically(
+  path: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.new`;
+  try {
+    await Deno.writeFile(temporary, bytes, { mode: 0o600, createNew: true });
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await removeIfExists(temporary);
+    throw fileError(`${path} could not be written`, error);
+  }
+}
+
 /** Removes what a {@linkcode writeTextAtomically} that was killed has left beside its file. */
 export async function removeUnfinished(path: string): Promise<void> {
   const begin = `${nameOf(path)}.`;

@@ -1,5 +1,6 @@
 import { NixboxError } from "./error.ts";
 import { lstatIfExists } from "./files.ts";
+import { gitConfigValue } from "./git_config.ts";
 import type { GitObjectFormat } from "./git_index_format.ts";
 import { joinPath, parentOf, resolvePath } from "./paths.ts";
 import { readRegularFile } from "./regular_file.ts";
@@ -80,7 +81,9 @@ async function repositoryIn(top: string, gitDirectory: string): Promise<GitRepos
   if (worktree !== undefined && ownTop !== top) {
     throw unknown(gitDirectory, `its core.worktree is ${JSON.stringify(worktree)}`);
   }
-  const isMutual = isOwn || ownTop === top || isLinked && await namesBack(gitDirectory, top);
+  const isMutual = isOwn || ownTop === top || isLinked &&
+      parentOf(gitDirectory) === joinPath(commonDirectory, "worktrees") &&
+      await namesBack(gitDirectory, top);
   return { top, gitDirectory, commonDirectory, isMutual, objectFormat: named };
 }
 
@@ -106,31 +109,6 @@ async function namesBack(gitDirectory: string, top: string): Promise<boolean> {
   const text = await readText(joinPath(gitDirectory, "gitdir"), smallFile);
   if (text === undefined) return false;
   return resolvePath(gitDirectory, text.replace(/[\r\n]+$/, "")) === joinPath(top, ".git");
-}
-
-/**
- * The last value of a variable in a text of git's config (git-config(1), "Syntax"), without what it
- * includes: git itself reads a repository's format so. Names are in small letters.
- */
-export function gitConfigValue(text: string, section: string, name: string): string | undefined {
-  let value: string | undefined;
-  let isIn = false;
-  for (const whole of text.replaceAll("\\\n", "").split("\n")) {
-    const header = /^\s*\[\s*([A-Za-z0-9.-]+)\s*("(?:[^"\\]|\\.)*")?\s*\]/.exec(whole);
-    if (header !== null) {
-      isIn = header[1]?.toLowerCase() === section && header[2] === undefined;
-    }
-    const line = header === null ? whole : whole.slice(header[0].length);
-    const [, key, raw] = /^\s*([A-Za-z][A-Za-z0-9-]*)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (isIn && key?.toLowerCase() === name && raw !== undefined) value = plainValue(raw);
-  }
-  return value;
-}
-
-function plainValue(raw: string): string {
-  const quoted = /^"((?:[^"\\]|\\.)*)"/.exec(raw)?.[1];
-  const bare = quoted ?? raw.replace(/\s*[#;].*$/, "");
-  return bare.replace(/\\(.)/g, (_, letter) => letter === "t" ? "\t" : letter);
 }
 
 async function realPathOf(directory: string, path: string): Promise<string | undefined> {

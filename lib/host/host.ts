@@ -121,6 +121,11 @@ export interface Host {
   acceleration(): Promise<Acceleration>;
   /** How many files a program of nixbox's may have open here. */
   openFiles(): Promise<OpenFiles>;
+  /**
+   * What a command is put behind so that a filter of system calls holds for it; the filter's file
+   * comes after these words. `undefined` where the OS has none.
+   */
+  callFilter(): Promise<readonly string[] | undefined>;
   /** Whether an unprivileged process may make a user namespace and mount in it. */
   userNamespaces(): Promise<boolean>;
   /** How a program is confined to one directory here; `undefined` where it cannot be. */

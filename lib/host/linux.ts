@@ -41,6 +41,7 @@ export function detectLinux(): Host {
     which: (program) => Promise.resolve(findProgram(program)),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
     openFiles: () => openFiles(user.uid),
+    callFilter: async () => await (await import("./call_filter.ts")).callFilterWords(),
     userNamespaces: isNamespaceAllowed,
     confinement: async () => await isNamespaceAllowed() ? "namespace" : undefined,
     // Its own DHCP server of each machine gives what its slot says.

@@ -74,7 +74,7 @@ export async function hostTar(
   const masks = await masksIn(host, record, root);
   const verb = mode === "create"
     ? ["-c", "--format=posix"]
-    // Without same-permissions, set-user-id bits are left out; the umask is 0.
+    // Without same-permissions, set-user-id bits are left out, and what the umask takes.
     : ["-x", "--no-same-owner", "--no-same-permissions"];
   const program: Omit<PipedProgram, "argv"> = {
     name: "tar",
@@ -100,6 +100,9 @@ export async function hostTar(
     identity: await directoryIdentity(root),
     masks,
     readonly: mode === "create",
+    socket: `${record.secretsDirectory}/tar`,
+    umask: Deno.umask(),
+    filter: [],
   };
   const args = [...verb, "-f", "-", "-C", at, ...words];
   const argv = confinedArgv(

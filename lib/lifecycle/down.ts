@@ -11,6 +11,7 @@ import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { lockProject, readRecord, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
+import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
 import { takeDown } from "./takedown.ts";
 
@@ -92,6 +93,8 @@ async function stop(
     const patienceMs = Math.min(options.timeoutMs ?? gracefulMs, gracefulMs);
     isGraceful = await tellStep(emit, "stop the guest", () => askToStop(host, record, patienceMs));
   }
+  const changed = await changedObeyed(host, record);
+  if (changed.length > 0) emit({ kind: "warning", message: changedObeyedText(changed) });
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
   if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
   const gone = { name: subject.name, project: subject.project };

@@ -1,6 +1,5 @@
 import type { Config, Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, exists } from "../host/files.ts";
 import type { Acceleration, Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import { checkRuntimeDirectory } from "../guest/ssh.ts";
@@ -9,7 +8,12 @@ import type { SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
 import type { MachineFacts } from "./machine_plan.ts";
 import { type ObtainedRunner, type ObtainOptions, obtainRunner } from "./obtain_runner.ts";
-import { privateDirectories } from "./private_directories.ts";
+import { noProtection } from "../share/covers.ts";
+import { obeyedByDefault } from "../share/obeyed.ts";
+import { linkedWorkTrees } from "./linked_work_tree.ts";
+import { located, type MountSource } from "./located.ts";
+import { findProtection } from "./protect.ts";
+import { privateDirectories, projectsFirst } from "./private_directories.ts";
 import type { HostFile } from "./trust/host_files.ts";
 
 export interface FactsOptions extends ObtainOptions {
@@ -35,10 +39,19 @@ export async function machineFacts(
   if (typeof starter !== "object") {
     throw new NixboxError("this process is not in the process table");
   }
+  const sources = await Promise.all(
+    config.mounts.map((mount) => locatedMount(host, project, mount, emit)),
+  );
+  const linked = host.guestLink === "tap"
+    ? await linkedWorkTrees(config.mounts, sources, emit)
+    : [];
+  const repositories = linked.flatMap(({ repository }) =>
+    repository === undefined ? [] : [repository]
+  );
   const facts: MachineFacts = {
     host,
     project,
-    config,
+    config: { ...config, mounts: [...config.mounts, ...repositories.map(({ mount }) => mount)] },
     env: options.env,
     state: statePaths(host, project.id),
     mac: await macOf(project.id),
@@ -46,7 +59,8 @@ export async function machineFacts(
     build: obtained.build,
     hostFiles: options.hostFiles,
     guest: obtained.directory.guest,
-    sources: await Promise.all(config.mounts.map(({ source }) => located(source))),
+    sources: [...sources, ...repositories.map(({ source }) => source)],
+    binds: linked.map(({ bind }) => bind),
     privateDirectories: await privateDirectories(host, project),
     acceleration: accelerationOf(obtained.acceleration),
     tools: { bash: await host.which("bash") ?? "bash" },
@@ -56,10 +70,26 @@ export async function machineFacts(
   return { facts, obtained };
 }
 
-/** A directory's real path, and which one it is. */
-export async function located(source: string): Promise<{ path: string; identity: string }> {
-  const path = await exists(source) ? await Deno.realPath(source) : source;
-  return { path, identity: await directoryIdentity(path) };
+/** Where a mount's source is, and what of it the guest must not change. */
+async function locatedMount(
+  host: Host,
+  project: Project,
+  { source, readonly, overlay, protect }: Config["mounts"][number],
+  emit: Emit,
+): Promise<MountSource> {
+  const place = await located(source);
+  if (readonly || overlay || place.identity === "") return place;
+  // vfkit can keep nothing from the guest: changes are told, and not prevented.
+  if (host.guestLink === "vsock") {
+    return { ...place, protection: { ...noProtection, names: protect ?? obeyedByDefault } };
+  }
+  const { protection, warnings } = await findProtection(
+    place.path,
+    protect,
+    await projectsFirst(host, project),
+  );
+  for (const message of warnings) emit({ kind: "warning", message });
+  return { ...place, protection };
 }
 
 function accelerationOf(acceleration: Acceleration): "hardware" | "emulation" {

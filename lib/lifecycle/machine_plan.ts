@@ -11,6 +11,7 @@ import {
   provisioningImage,
   provisioningSerial,
 } from "../guest/provisioning.ts";
+import type { MountSource } from "./located.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import type { StatePaths } from "../state/store.ts";
 import type { HostFile } from "./trust/host_files.ts";
@@ -33,7 +34,9 @@ export interface MachineFacts {
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
   /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
-  readonly sources: readonly { readonly path: string; readonly identity: string }[];
+  readonly sources: readonly MountSource[];
+  /** Directories of the guest that it sees at a second path too. */
+  readonly binds: readonly { readonly from: string; readonly to: string }[];
   /** Real paths that no guest may see: `.nixbox`, and where nixbox keeps its own things. */
   readonly privateDirectories: readonly string[];
   readonly acceleration: "hardware" | "emulation";
@@ -111,6 +114,7 @@ export type WantedShare =
   & Required<
     Pick<ShareRecord, "tag" | "source" | "identity" | "readonly" | "overlay">
   >
+  & Pick<ShareRecord, "protection" | "only">
   & { readonly target: string };
 
 /** The config's mounts with their real sources, in order. */
@@ -121,6 +125,10 @@ export function wantedShares(facts: MachineFacts): readonly WantedShare[] {
     identity: facts.sources[index]?.identity ?? "",
     readonly: mount.readonly || mount.overlay,
     overlay: mount.overlay,
+    ...(mount.only === undefined ? {} : { only: mount.only }),
+    ...(facts.sources[index]?.protection === undefined
+      ? {}
+      : { protection: facts.sources[index].protection }),
     target: expandHome(normalTarget(mount.target), facts.guest.home),
   }));
 }
@@ -132,11 +140,18 @@ export function provisioningOf(facts: MachineFacts, record: VmRecord): Provision
     hostname: record.name,
     clock: Math.floor(facts.now / 1000),
     env: facts.env,
-    mounts: record.shares.flatMap((share) =>
-      share.target === undefined
-        ? []
-        : [{ tag: share.tag, target: share.target, mode: mountModeOf(share) }]
-    ),
+    mounts: [
+      ...record.shares.flatMap((share) =>
+        share.target === undefined
+          ? []
+          : [{ tag: share.tag, target: share.target, mode: mountModeOf(share) }]
+      ),
+      ...facts.binds.map(({ from, to }) => ({
+        tag: expandHome(normalTarget(from), facts.guest.home),
+        target: to,
+        mode: "bind" as const,
+      })),
+    ],
   };
 }
 

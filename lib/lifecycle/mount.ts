@@ -11,7 +11,8 @@ import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { lockProject } from "../state/store.ts";
 import { requireRunning } from "./machine.ts";
 import { warnOfHome } from "./home_share.ts";
-import { privateDirectories } from "./private_directories.ts";
+import { findProtection } from "./protect.ts";
+import { privateDirectories, projectsFirst } from "./private_directories.ts";
 import { requireMasks } from "./share_server.ts";
 import { type MountedShare, mountedShare } from "./mounted_share.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
@@ -65,11 +66,16 @@ export async function mountShare(
   const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
   try {
     const record = await requireRunning(host, project.id);
-    const share = newShare(record, { ...spec, source, identity, masks, via });
+    const { protection, warnings } = spec.readonly || spec.overlay
+      ? { protection: undefined, warnings: [] }
+      : await findProtection(source, undefined, await projectsFirst(host, project));
+    const share = newShare(record, { ...spec, source, identity, masks, via, protection });
+    const warn = (message: string) => emit({ kind: "warning", message });
+    warnings.forEach(warn);
     warnOfHome(host, share, emit);
     const mounting = via === "sshfs"
-      ? new SshfsMounting(host, record, share, signal)
-      : new VirtiofsMounting(host, record, share, signal);
+      ? new SshfsMounting(host, record, share, signal, warn)
+      : new VirtiofsMounting(host, record, share, signal, warn);
     await act(await mounting.steps(), emit, signal, () => mounting.finish());
     return mountedShare(share);
   } finally {
@@ -109,7 +115,7 @@ async function realDirectory(
   });
 }
 
-type Wanted = MountSpec & Pick<ShareRecord, "identity" | "masks" | "via">;
+type Wanted = MountSpec & Pick<ShareRecord, "identity" | "masks" | "via" | "protection">;
 
 /** @throws {NixboxError} if the guest has a share at the target already. */
 function newShare(record: VmRecord, wanted: Wanted): TargetedShare {
@@ -131,6 +137,7 @@ function newShare(record: VmRecord, wanted: Wanted): TargetedShare {
     overlay: wanted.overlay,
     via: wanted.via,
     masks: wanted.masks,
+    ...(wanted.protection === undefined ? {} : { protection: wanted.protection }),
     state: "changing",
     socket: `${record.runtimeDirectory}/${id}.${wanted.via === "sshfs" ? "root" : "sock"}`,
   };

@@ -9,7 +9,7 @@ import type { TargetedShare } from "../state/record.ts";
 import { deathOf } from "./boot.ts";
 import { confinedProgram, findSftpServer, systemProgram } from "./confined.ts";
 import { guestMountError, Mounting } from "./mounting.ts";
-import { serverLog } from "./share_server.ts";
+import { callFilterFile, serverLog } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
 /**
@@ -45,7 +45,10 @@ export class SshfsMounting extends Mounting {
     switch (await host.confinement()) {
       case "namespace": {
         const program = await confinedProgram(host, await findSftpServer(host));
-        const server = confinedArgv(program, args, { ...share, root: share.socket });
+        const filter = [...await host.callFilter() ?? [], callFilterFile(share)];
+        // The masks of new files are the guest's business.
+        const place = { ...share, root: share.socket, umask: 0, filter };
+        const server = confinedArgv(program, args, place);
         return { server, directory: confinedDirectory };
       }
       case "seatbelt": {
@@ -65,6 +68,7 @@ export class SshfsMounting extends Mounting {
 
   async #mount(argv: readonly string[]): Promise<void> {
     const { host, record, share } = this;
+    await this.prepare();
     await ensurePrivateDirectory(share.socket, host.user.uid);
     const logFile = serverLog(host, record.id, share);
     const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });

@@ -10,12 +10,14 @@ import type { Step } from "./steps.ts";
 /** A share that comes as a device: virtiofsd, the hypervisor's hot-plug, the guest's mount. */
 export class VirtiofsMounting extends Mounting {
   async steps(): Promise<readonly Step[]> {
-    const [{ isolation }, virtiofsd = "virtiofsd", { raise: raiseOpenFiles }] = await Promise.all([
-      chooseIsolation(this.host),
-      this.host.which("virtiofsd"),
-      this.host.openFiles(),
-    ]);
-    const facts = { isolation, tools: { virtiofsd }, raiseOpenFiles };
+    const [{ isolation }, virtiofsd = "virtiofsd", { raise: raiseOpenFiles }, callFilter = []] =
+      await Promise.all([
+        chooseIsolation(this.host),
+        this.host.which("virtiofsd"),
+        this.host.openFiles(),
+        this.host.callFilter(),
+      ]);
+    const facts = { isolation, tools: { virtiofsd }, raiseOpenFiles, callFilter };
     const argv = shareArgv(this.host, this.share, facts);
     return [
       this.recordStep,
@@ -48,6 +50,7 @@ export class VirtiofsMounting extends Mounting {
 
   async #serve(argv: readonly string[]): Promise<void> {
     const { host, record, share, signal } = this;
+    await this.prepare();
     const { process, isReady } = await startServer(host, record.id, share, argv, signal);
     await this.addServer(process.identity);
     await isReady();

@@ -7,7 +7,8 @@ import { unmountCommand } from "../guest/share_commands.ts";
 import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
-import { rootOf } from "./share_server.ts";
+import { releaseProtection } from "./placeholders.ts";
+import { prepareShare, rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
 /** The machine's record while one share comes, and the steps that all transports have. */
@@ -19,6 +20,7 @@ export abstract class Mounting {
     record: VmRecord,
     protected readonly share: TargetedShare,
     protected readonly signal: AbortSignal,
+    private readonly warn: (message: string) => void = () => {},
   ) {
     this.#record = record;
   }
@@ -49,6 +51,13 @@ export abstract class Mounting {
         await this.save(without(this.#record, this.share.id));
       },
     };
+  }
+
+  /** Puts in place what the share's server needs. */
+  protected async prepare(): Promise<void> {
+    for (const message of await prepareShare(this.host, this.#record.id, this.share)) {
+      this.warn(message);
+    }
   }
 
   protected async save(change: Partial<VmRecord>): Promise<void> {
@@ -114,4 +123,11 @@ export async function endServer(host: Host, record: VmRecord, share: ShareRecord
   await removeIfExists(`${share.socket}.pid`);
   await removeIfExists(`${share.socket}.fifo`);
   await removeIfExists(rootOf(share));
+  await removeIfExists(`${share.socket}.copies`);
+  await removeIfExists(`${rootOf(share)}.only`);
+  await releaseProtection(
+    host,
+    share,
+    (machine, id) => machine === record.id && id === share.id,
+  );
 }

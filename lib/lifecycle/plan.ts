@@ -39,6 +39,8 @@ export interface PlanInput extends MachineFacts {
   readonly tools: { readonly virtiofsd: string; readonly bash: string };
   /** What raises the limit of open files for the program after it; empty where nothing need or can. */
   readonly raiseOpenFiles: readonly string[];
+  /** What a command is put behind for a filter of system calls. */
+  readonly callFilter: readonly string[];
 }
 
 /** What `up` will do on Linux: plain data, which `up --dry-run` prints. */

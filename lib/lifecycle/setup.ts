@@ -2,6 +2,8 @@ import type { Project } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { nameOf } from "../host/paths.ts";
 import { projectKeys } from "../guest/keys.ts";
+import { noteProject } from "../state/projects.ts";
+import { requireHidden } from "./private_directories.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { type TakenOver, takeOver } from "./take_over.ts";
 import { ensureOwnKeys, requireUntrackedKeys, rotateOwnKeys } from "./trust/keys.ts";
@@ -30,6 +32,8 @@ export async function setUp(
   const name = nameOf(project.directory);
   const lock = await lockProject(host, project.id, { timeoutMs: 15_000 });
   try {
+    await noteProject(host, project);
+    await requireHidden(host, project);
     const takenOver = await takeOver(host, project);
     if (options.rotate !== true) await requireUntrackedKeys(host, project);
     const madeKeys = options.rotate === true

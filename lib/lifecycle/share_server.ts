@@ -1,12 +1,18 @@
 import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
-import { ensurePrivateDirectory, exists } from "../host/files.ts";
+import { ensurePrivateDirectory, exists, writeBytesAtomically } from "../host/files.ts";
+import { parentOf } from "../host/paths.ts";
 import { guestGid, guestUid, type Isolation, virtiofsdArgv } from "../share/virtiofsd.ts";
+import { noProtection } from "../share/covers.ts";
+import { modeFilter } from "../share/seccomp.ts";
 import { masksFor } from "../share/masks.ts";
 import type { ShareRecord } from "../state/record.ts";
 import { statePaths } from "../state/store.ts";
 import { deathOf, waitForSocket } from "./boot.ts";
+import { noteObeyed } from "./obeyed_changes.ts";
+import { makePlaceholders } from "./placeholders.ts";
+import { stageTrackedCopies } from "./tracked_copies.ts";
 
 /** What else the command of a share's server follows from. */
 export interface ServerFacts {
@@ -14,13 +20,15 @@ export interface ServerFacts {
   readonly tools: { readonly virtiofsd: string };
   /** What raises the limit of open files; virtiofsd keeps one open for each that the guest knows. */
   readonly raiseOpenFiles: readonly string[];
+  /** What a command is put behind for a filter of system calls, as `Host.callFilter` gives it. */
+  readonly callFilter: readonly string[];
 }
 
 /** The virtiofsd of one share, as it is started. */
 export function shareArgv(
   host: Pick<Host, "user" | "privilege">,
   share: ShareRecord,
-  { isolation, tools, raiseOpenFiles }: ServerFacts,
+  { isolation, tools, raiseOpenFiles, callFilter }: ServerFacts,
 ): readonly string[] {
   const argv = [
     ...raiseOpenFiles,
@@ -29,6 +37,7 @@ export function shareArgv(
       { ...share, root: rootOf(share) },
       { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
       isolation,
+      [...callFilter, callFilterFile(share)],
     ),
   ];
   return isolation === "user-namespace" ? argv : host.privilege.asRoot(argv);
@@ -37,6 +46,32 @@ export function shareArgv(
 /** Where a share's server sees what it serves. */
 export function rootOf(share: Pick<ShareRecord, "socket">): string {
   return `${share.socket}.root`;
+}
+
+/** Where the filter of system calls for a share's server is. */
+export function callFilterFile(share: Pick<ShareRecord, "socket">): string {
+  return `${parentOf(share.socket)}/calls.bpf`;
+}
+
+/**
+ * Puts in place what a share's server needs: its filter, what the guest is shown where something is
+ * hidden, and what holds the places of files that it must not make.
+ *
+ * @returns One sentence for each thing that is not as one would expect.
+ */
+export async function prepareShare(
+  host: Host,
+  id: string,
+  share: ShareRecord,
+): Promise<readonly string[]> {
+  await writeBytesAtomically(callFilterFile(share), modeFilter(host.nixSystem));
+  for (const mask of share.masks) {
+    // A directory that comes to be later could not be covered any more.
+    if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
+  }
+  await makePlaceholders(share.protection ?? noProtection);
+  await noteObeyed(host, id, share);
+  return await stageTrackedCopies(host, share);
 }
 
 /** @throws {NixboxError} if the directory holds what the host runs, and must not be shared. */
@@ -61,10 +96,6 @@ export async function startServer(
   signal: AbortSignal,
 ): Promise<{ process: DetachedProcess; isReady: () => Promise<void> }> {
   const logFile = serverLog(host, id, share);
-  for (const mask of share.masks) {
-    // A directory that comes to be later could not be covered any more.
-    if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
-  }
   await ensurePrivateDirectory(rootOf(share), host.user.uid);
   const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: id });
   const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);

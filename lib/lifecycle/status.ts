@@ -2,6 +2,7 @@ import type { NetworkMode } from "../config/types.ts";
 import type { Host } from "../host/host.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { listRecords } from "../state/store.ts";
+import { changedObeyed } from "./obeyed_changes.ts";
 import { type MachineState, machineState } from "./machine.ts";
 
 /** One machine as `status` tells it; this is also the shape of `status --json`. */
@@ -41,6 +42,11 @@ export interface MachineStatus {
     /** `changing` while it comes or goes. */
     readonly state: "ready" | "changing";
   }[];
+  /**
+   * Real paths in the shares of what this host's programs run or obey (hooks, editors' and agents'
+   * settings) that came, changed or went since the machine went up; twenty at most.
+   */
+  readonly changed: readonly string[];
 }
 
 /** What `status` tells. */
@@ -56,7 +62,12 @@ export async function status(host: Host, now = Date.now()): Promise<StatusReport
   const { records, problems } = await listRecords(host);
   const machines = await Promise.all(
     records.map(async (record) =>
-      describe(record, await machineState(host, record), await placeOf(host, record), now)
+      describe(
+        record,
+        await machineState(host, record),
+        { ...await placeOf(host, record), changed: await changedObeyed(host, record) },
+        now,
+      )
     ),
   );
   return { machines, problems };
@@ -76,7 +87,7 @@ async function placeOf(
 function describe(
   record: VmRecord,
   state: MachineState,
-  place: Pick<MachineStatus, "slot" | "address">,
+  place: Pick<MachineStatus, "slot" | "address" | "changed">,
   now: number,
 ): MachineStatus {
   const { name, id, project, hypervisor, acceleration, cpus, memoryMB, network } = record;

@@ -12,6 +12,7 @@ import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
+import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 
@@ -69,7 +70,12 @@ export function undoStep(
         await removeOwnDirectory(host, record.runtimeDirectory);
       });
     case "shares":
-      return named("share directories", () => endServers(host, record));
+      return named("share directories", async () => {
+        await endServers(host, record);
+        for (const share of record.shares) {
+          await releaseProtection(host, share, (machine) => machine === record.id);
+        }
+      });
     case "provisioning":
       return named(
         "write the provisioning disk",

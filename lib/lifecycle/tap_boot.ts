@@ -7,7 +7,7 @@ import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";
 import { waitForPort } from "./boot.ts";
 import { MachineBoot } from "./machine_boot.ts";
 import type { Plan } from "./plan.ts";
-import { startServer } from "./share_server.ts";
+import { prepareShare, startServer } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory } from "./takedown.ts";
 
@@ -52,11 +52,14 @@ export class TapBoot extends MachineBoot<Plan> {
   }
 
   async #startShares(): Promise<void> {
-    const { host, plan } = this.boot;
+    const { host, plan, emit } = this.boot;
     const waiting: (() => Promise<void>)[] = [];
     for (const { id, argv } of plan.virtiofsd) {
       const share = this.record.shares.find((candidate) => candidate.id === id);
       if (share === undefined) throw new NixboxError(`the plan has no share ${id}`);
+      for (const message of await prepareShare(host, this.record.id, share)) {
+        emit({ kind: "warning", message });
+      }
       const started = await startServer(host, this.record.id, share, argv, this.signal);
       await this.save({
         servers: [...this.record.servers, { id, process: started.process.identity }],

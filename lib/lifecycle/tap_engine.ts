@@ -7,7 +7,8 @@ import { releaseSlot } from "../state/slots.ts";
 import { claimSlot } from "./claim.ts";
 import type { Engine } from "./engine.ts";
 import { warnOfHome } from "./home_share.ts";
-import { type FactsOptions, located, machineFacts } from "./machine_facts.ts";
+import { located } from "./located.ts";
+import { type FactsOptions, machineFacts } from "./machine_facts.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
 import {
   chooseIsolation,
@@ -79,5 +80,6 @@ async function planInput(
     isolation,
     tools: { ...facts.tools, virtiofsd: await host.which("virtiofsd") ?? "virtiofsd" },
     raiseOpenFiles,
+    callFilter: await host.callFilter() ?? [],
   };
 }

@@ -1,5 +1,11 @@
+import { NixboxError } from "../host/error.ts";
+import { lastLines } from "../host/process.ts";
+import { environmentText } from "../guest/provisioning.ts";
+import { runInGuest } from "../guest/session.ts";
+import { environmentCommand } from "../guest/share_commands.ts";
 import { removeIfExists } from "../host/files.ts";
 import { waitForSsh } from "./vsock_wait.ts";
+import { noteObeyed } from "./obeyed_changes.ts";
 import { MachineBoot } from "./machine_boot.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
 import { startProxy } from "./proxy_process.ts";
@@ -17,12 +23,16 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
       this.step("directories", () => this.makeDirectories()),
       // Listens before there is a guest that could ask.
       ...(plan.proxy === undefined ? [] : [this.step("services", () => this.#startProxy())]),
-      // vfkit serves them itself; here for the undo of those that go over SSH.
-      this.step("shares", () => Promise.resolve()),
+      this.step("shares", () => this.#noteShares()),
       this.step("provisioning", () => this.writeProvisioningDisk()),
       this.step("vmm", () => this.#startVmm()),
       { name: "boot the guest", run: () => this.#waitForGuest(), undo: async () => {} },
       this.step("ssh", () => this.logIn()),
+      {
+        name: "hand over the environment",
+        run: () => this.#sendEnvironment(),
+        undo: async () => {},
+      },
       this.handOverStep(),
       ...(plan.overSsh.length === 0 ? [] : [this.#shareOverSshStep()]),
     ];
@@ -43,6 +53,11 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
     await isReady();
   }
 
+  async #noteShares(): Promise<void> {
+    const { host } = this.boot;
+    for (const share of this.record.shares) await noteObeyed(host, this.record.id, share);
+  }
+
   /** vfkit does not take a socket's path that is there already. */
   async #startVmm(): Promise<void> {
     const { apiSocket, network } = this.#vsockRecord;
@@ -59,6 +74,19 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
     const { signal } = this;
     const consoleLog = `${this.logs}/console.log`;
     await waitForSsh(this.#vsockRecord, { timeoutMs, signal, consoleLog });
+  }
+
+  async #sendEnvironment(): Promise<void> {
+    const { code, stderr } = await runInGuest(this.record.runtimeDirectory, environmentCommand(), {
+      stdin: environmentText(this.boot.plan.environment),
+      timeoutMs: 30_000,
+      signal: this.signal,
+    });
+    if (code === 0) return;
+    throw new NixboxError("the guest did not take its environment", {
+      hint: "was the machine built by an older nixbox? `nixbox build -f`, then `nixbox up`",
+      log: lastLines(stderr, 8),
+    });
   }
 
   /** Each with what it needs for its undo in the record, as `nixbox mount` does it. */

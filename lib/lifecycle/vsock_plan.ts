@@ -43,6 +43,8 @@ export interface VsockPlan extends MachinePlan {
   readonly proxy?: ProxyPlan;
   /** Shares that go over the SSH connection once it stands: the host must keep them read-only. */
   readonly overSsh: readonly ShareRecord[];
+  /** The guest's variables, which it gets over the SSH connection: values may be secrets. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /** The vsock port on which the guest's sshd listens (nix/guest/ssh.nix). */
@@ -64,6 +66,7 @@ export function makeVsockPlan(input: VsockPlanInput): VsockPlan {
   const proxy = policy.mode === "filtered" ? proxyPlan(input, record) : undefined;
   return {
     kind: "vsock",
+    environment: { ...(proxy === undefined ? {} : proxyVariables()), ...input.env },
     record,
     directories: [record.runtimeDirectory, record.secretsDirectory],
     ...(proxy === undefined ? {} : { proxy }),
@@ -71,7 +74,8 @@ export function makeVsockPlan(input: VsockPlanInput): VsockPlan {
     provisioning: {
       ...provisioningOf(input, record),
       ...(proxy === undefined ? {} : { proxyPort: guestProxyPort }),
-      ...(proxy === undefined ? {} : { env: { ...proxyVariables(), ...input.env } }),
+      // vfkit cannot take the disk away, and it lies on the Mac's own: secrets come over SSH.
+      env: proxy === undefined ? {} : proxyVariables(),
       ...(policy.mode === "open" ? { dns: policy.resolvers } : {}),
     },
     changes,
@@ -124,6 +128,7 @@ function recordOf(
 function shareRecords(input: VsockPlanInput): ShareRecord[] {
   return wantedShares(input).map((share, index) => {
     if (share.overlay) throw noOverlay(index);
+    if (share.only !== undefined) throw noOnly(index);
     const via = share.readonly || !isPlainPath(share.source) ? "sshfs" : "virtiofs";
     const masks = requireMasks(share.source, input.privateDirectories);
     if (via === "virtiofs") requireNothingHidden(input, share.source, masks, index);
@@ -158,6 +163,13 @@ function notHidden(source: string, seen: string, index: number): NixboxError {
     where: `mounts[${index}].source`,
     hint: `it holds ${seen}, where nixbox keeps its own; share directories below it instead, ` +
       "or set readonly = true, for a share over SSH, which hides it",
+  });
+}
+
+function noOnly(index: number): NixboxError {
+  return new NixboxError("macOS shares whole directories: it has no mounts with only", {
+    where: `mounts[${index}].only`,
+    hint: "copy the files: `nixbox cp`",
   });
 }
 

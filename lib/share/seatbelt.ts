@@ -1,4 +1,5 @@
 import { parentOf } from "../host/paths.ts";
+import { pinsFor, type Protection } from "./covers.ts";
 
 /** What a program under macOS' sandbox may see of the host's files. */
 export interface SeatbeltConfinement {
@@ -9,6 +10,8 @@ export interface SeatbeltConfinement {
   /** Real paths in it that it must not touch. */
   readonly masks: readonly string[];
   readonly readonly: boolean;
+  /** What in it may be read and not changed. */
+  readonly protection?: Protection | undefined;
 }
 
 /**
@@ -53,9 +56,26 @@ export function seatbeltProfile(confinement: SeatbeltConfinement): string {
     `(allow file-read* ${systemPlaces.map((path) => `(subpath ${quoted(path)})`).join(" ")})`,
     '(allow file-write-data (literal "/dev/null"))',
     `(allow file-read*${readonly ? "" : " file-write*"} (subpath ${quoted(source)}))`,
+    ...sealedRules(confinement),
     ...(hidden === "" ? [] : [`(deny file-read* file-write* ${hidden})`]),
+    // Set-user-id bits, which would be good for every user of this Mac.
+    ...(readonly ? [] : [`(deny file-write-setugid (subpath ${quoted(source)}))`]),
     "",
   ].join("\n");
+}
+
+/** Rules go by path: what leads to one that is sealed must not be renamed. */
+function sealedRules({ source, protection, readonly }: SeatbeltConfinement): readonly string[] {
+  if (readonly || protection === undefined || protection.sealed.length === 0) return [];
+  const { sealed, open } = protection;
+  const subpaths = (paths: readonly string[]) =>
+    paths.map((path) => `(subpath ${quoted(path)})`).join(" ");
+  const pins = pinsFor(source, [...sealed, ...open]);
+  return [
+    `(deny file-write* ${subpaths(sealed)})`,
+    ...(open.length === 0 ? [] : [`(allow file-write* ${subpaths(open)})`]),
+    ...(pins.length === 0 ? [] : [`(deny file-write-unlink ${pins.map(literal).join(" ")})`]),
+  ];
 }
 
 /**

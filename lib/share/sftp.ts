@@ -1,4 +1,4 @@
-import { pinArguments, pinScript } from "./virtiofsd.ts";
+import { coverArguments, type CoveredShare, coverScript } from "./covers.ts";
 
 /** A program with all that it loads: copied to where it runs, since it sees nothing else. */
 export interface ConfinedProgram {
@@ -11,30 +11,29 @@ export interface ConfinedProgram {
 }
 
 /** What a confined program sees of the host. */
-export interface Confinement {
+export interface Confinement extends CoveredShare {
   /** An empty directory of the caller's, where the program's root is made. */
   readonly root: string;
-  /** The one directory that it sees, as {@linkcode confinedDirectory}. */
-  readonly source: string;
-  /** "DEVICE:INODE" of the source. */
-  readonly identity: string;
-  readonly masks: readonly string[];
   readonly readonly: boolean;
+  /** Bits that are taken from the modes of what it makes. */
+  readonly umask: number;
+  /** What the command is put behind so that no set-user-id file comes to be. */
+  readonly filter: readonly string[];
 }
 
 /** Where a confined program sees its directory. */
 export const confinedDirectory = "/share";
 
-// A fixed script. Arguments: chroot, the root, ro or rw, those of the pin, the files of the program up
+// A fixed script. Arguments: chroot, the root, ro or rw, the umask, those of the covers, the files of the program up
 // to "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
-const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3; shift 3; " +
-  'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + pinScript +
+const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3 umask=$4; shift 4; " +
+  'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + coverScript +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +
   // OpenSSH's server looks up who it is.
   'mkdir "$root/etc"; echo root:x:0:0::/:/ >"$root/etc/passwd"; ' +
   'mkdir "$root/dev"; : >"$root/dev/null"; mount --bind /dev/null "$root/dev/null"; ' +
   '[ "$mode" = rw ] || mount -o remount,bind,ro "$root/share"; ' +
-  'mount -o remount,ro "$root"; umask 0; exec "$chroot" "$root" "$@"';
+  'mount -o remount,bind,ro "$root"; umask "$umask"; exec "$chroot" "$root" "$@"';
 
 /**
  * The command that runs a program with no other files than its own libraries and one directory: the
@@ -47,11 +46,13 @@ export function confinedArgv(
   args: readonly string[],
   confinement: Confinement,
 ): readonly string[] {
-  const { root, readonly } = confinement;
+  const { root, readonly, umask, filter } = confinement;
   return [
+    ...filter,
     ...["unshare", "--user", "--map-root-user", "--mount", "--propagation=private"],
     ...["sh", "-c", confineThenRun, "sh", program.chroot, root, readonly ? "ro" : "rw"],
-    ...pinArguments(confinement, `${root}${confinedDirectory}`),
+    umask.toString(8),
+    ...coverArguments(confinement, `${root}${confinedDirectory}`),
     ...[program.path, ...program.libraries, "--", program.path, ...args],
   ];
 }

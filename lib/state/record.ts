@@ -1,4 +1,5 @@
 import type { ProcessIdentity } from "../host/host.ts";
+import type { Protection } from "../share/covers.ts";
 import type { NetworkPolicy } from "../network/policy.ts";
 import type { HypervisorName } from "../runner/types.ts";
 import {
@@ -34,6 +35,10 @@ export interface ShareRecord {
   readonly via: "virtiofs" | "sshfs";
   /** Directories in it that the guest sees empty. */
   readonly masks: readonly string[];
+  /** What it sees and cannot change; absent where there is nothing of the kind. */
+  readonly protection?: Protection | undefined;
+  /** Names in it: the guest sees only these; absent where it sees all. */
+  readonly only?: readonly string[] | undefined;
   /** `changing` while it comes or goes, or after a program that did that was killed. */
   readonly state: "ready" | "changing";
   /** Where its virtiofsd listens; for sshfs, the directory that its server is confined to. */
@@ -164,6 +169,13 @@ export const isIdentity: Check<ProcessIdentity> = isObjectOf<ProcessIdentity>({
   startTime: isString,
 });
 
+const isProtection = isObjectOf<Protection>({
+  sealed: isArrayOf(isString),
+  open: isArrayOf(isString),
+  placeholders: isArrayOf(isString),
+  names: isArrayOf(isString),
+});
+
 const isShare = isObjectOf<ShareRecord>({
   id: isString,
   tag: isString,
@@ -174,6 +186,8 @@ const isShare = isObjectOf<ShareRecord>({
   overlay: isBoolean,
   via: isOneOf("virtiofs", "sshfs"),
   masks: isArrayOf(isString),
+  protection: isOptional(isProtection),
+  only: isOptional(isArrayOf(isString)),
   state: isOneOf("ready", "changing"),
   socket: isString,
 });

@@ -4,8 +4,11 @@
 # the test guest run this same file.
 #
 #   provision.sh                            apply the disk
-#   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay
+#   provision.sh mount TAG TARGET MODE      mount a share; MODE is ro, rw or overlay; or bind, where
+#                                           TAG is a directory of the guest
 #   provision.sh directory TARGET           make the directory for a share that sshfs mounts
+#   provision.sh env                        take the variables from standard input, as the disk has
+#                                           them: where the disk cannot be taken away, they come so
 #   provision.sh unmount TAG TARGET [--force]
 #       unmount it, if it is there; ends with 16 if it is in use, and says by what
 #
@@ -96,13 +99,14 @@ apply_clock() {
 
 # env.sh can be sourced by any POSIX shell: single quotes keep every byte but the single quote.
 apply_env() {
-  local pair name value
-  install -m 400 -o "$user" "$disk/env" "$runtime/env"
+  local file=$1 pair name value
+  install -m 400 -o "$user" "$file" "$runtime/env"
+  rm -f "$runtime/env.sh"
   while IFS= read -r -d '' pair; do
     name=${pair%%=*}
     value=${pair#*=}
     printf "export %s='%s'\n" "$name" "${value//\'/\'\\\'\'}"
-  done <"$disk/env" >"$runtime/env.sh"
+  done <"$file" >"$runtime/env.sh"
   chown -- "$user" "$runtime/env.sh"
   chmod 400 "$runtime/env.sh"
 }
@@ -136,6 +140,7 @@ mount_share() {
   make_directory "$target" || return 1
   case $mode in
     overlay) mount_overlay "$tag" "$target" ;;
+    bind) mount --bind -- "$tag" "$target" ;;
     *) mount_virtiofs "$tag" "$target" "$mode" ;;
   esac
 }
@@ -286,6 +291,11 @@ later() {
       remove_empty "$made"
       return 1
       ;;
+    env)
+      made=$(mktemp "$runtime/env.XXXXXX") || return 1
+      trap "rm -f '$made'" EXIT
+      cat >"$made" && apply_env "$made"
+      ;;
     directory) take_target "$1" && make_directory "$1" ;;
     unmount) unmount_share "$@" ;;
     *) return 2 ;;
@@ -314,7 +324,7 @@ main() {
   apply_keys
   hostname "$(cat "$disk/hostname")" 2>/dev/null ||
     cat "$disk/hostname" >/proc/sys/kernel/hostname
-  apply_env
+  apply_env "$disk/env"
   apply_proxy
   apply_dns
   apply_mounts

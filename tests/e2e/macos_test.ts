@@ -108,6 +108,13 @@ Deno.test("macOS: a machine's shares, commands and end", async (t) => {
     const { stdout } = await run(["/usr/bin/ps", "-eo", "args="]);
     assert.ok(!stdout.includes("s3cret-on-mac"));
     assert.equal((await inGuest('echo "$TOKEN"')).stdout, "s3cret-on-mac\n");
+    assert.equal((await inGuest("stat -c '%a %U' /run/nixbox/env.sh")).stdout, "400 dev\n");
+  });
+  await t.step("no secret of env is on the disk that stays attached", async () => {
+    const disks = await inGuest(
+      "sudo grep -l s3cret-on-mac /dev/vd* /dev/disk/by-id/* 2>/dev/null",
+    );
+    assert.equal(disks.stdout, "");
   });
   await t.step(
     "a clock that stood while the Mac slept goes right with the next command",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { exists } from "../../lib/host/files.ts";
 import { parentOf } from "../../lib/host/paths.ts";
+import { run } from "../../lib/host/process.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft, traces } from "./support/traces.ts";
 
@@ -121,12 +122,18 @@ Deno.test("shares come and go while a machine runs", async (t) => {
     await mustUnmount("~/workspace");
     assert.equal(await inGuest("cd; ls -A workspace"), "");
     await mustMount(`.:~/workspace`);
-    assert.equal(await inGuest("ls -A ~/workspace/.nixbox; cd ~/workspace && ls -A"), ".nixbox");
+    const line = "ls -A ~/workspace/.nixbox; cd ~/workspace && find . -type f; ls -d .nixbox";
+    assert.equal(await inGuest(line), ".nixbox");
   });
 
   await t.step("nothing of nixbox is in a share of a directory above the project", async () => {
     await mustMount(`${parent}:/mnt/parent`);
     assert.equal(await inGuest("ls -A /mnt/parent/box/.nixbox"), "");
+    await inGuest("cd /mnt/parent/box; sudo rmdir .envrc .vscode; echo x >.envrc; mkdir .vscode/x");
+    assert.equal(
+      (await run(["find", ".envrc", ".vscode"], { cwd: project.directory })).stdout,
+      ".envrc\n.vscode\n",
+    );
     const line =
       "cd /mnt/parent; mv box other; mv box/.nixbox box/x; mkdir box/.nixbox/y; ls box/.nixbox";
     const { stdout, stderr } = await project.run(line);

@@ -101,12 +101,21 @@ Deno.test("a new plugin works as it is written", async (t) => {
 
 Deno.test("claude-code: settings from the host, which the guest cannot change", async (t) => {
   await Deno.mkdir(`${home}/.claude/projects`, { recursive: true });
+  await Deno.mkdir(`${home}/.claude/commands/deep`, { recursive: true });
+  await Deno.writeTextFile(`${home}/.claude/commands/deep/one.md`, "one\n");
   await Deno.writeTextFile(`${home}/.claude/settings.json`, '{"hooks":{}}\n');
-  await Deno.writeTextFile(`${home}/.claude.json`, '{"account":"mine"}\n');
+  await Deno.writeTextFile(`${home}/.claude/.credentials.json`, "canary-refresh-token\n");
+  await Deno.writeTextFile(`${home}/.claude/projects/1.jsonl`, "canary-transcript\n");
+  await Deno.writeTextFile(`${home}/.claude/history.jsonl`, "canary-history\n");
+  const whole = { theme: "dark", projects: { "/x": "canary" }, oauthAccount: "canary" };
+  await Deno.writeTextFile(`${home}/.claude.json`, JSON.stringify(whole));
   try {
     await using project = await TestProject.make('plugins = [ "claude-code" ];');
     await project.mustUp();
     await t.step("~/.claude is there, and what the guest writes stays in the guest", async () => {
+      const all =
+        "sudo grep -rl canary ~/.claude /run/nixbox/overlay; cd ~/.claude; find . -type f | sort";
+      assert.equal((await project.run(all)).stdout, "./commands/deep/one.md\n./settings.json\n");
       const line = "cd ~/.claude; cat settings.json; echo evil >settings.json; " +
         "mkdir -p projects/x && echo session >projects/x/1; cat projects/x/1 settings.json";
       assert.equal((await project.run(line)).stdout, '{"hooks":{}}\nsession\nevil\n');
@@ -117,7 +126,7 @@ Deno.test("claude-code: settings from the host, which the guest cannot change", 
       const { code, stderr } = await project.call(["claude-code", "sync-config"]);
       assert.equal(code, 0, stderr);
       const { stdout } = await project.run("cat ~/.claude.json; stat -c %a ~/.claude.json");
-      assert.equal(stdout, '{"account":"mine"}\n600\n');
+      assert.equal(stdout, '{\n  "theme": "dark"\n}\n600\n');
     });
     await t.step("start runs claude where one stands", async () => {
       await project.run(

@@ -17,6 +17,7 @@ const initrdScripts = {
   "provision.sh": "../../nix/guest/provision.sh",
   "attack.py": "guest/attack.py",
   "files.py": "guest/files.py",
+  "set_user_id.py": "guest/set_user_id.py",
   "vsock.py": "guest/vsock.py",
 } as const;
 

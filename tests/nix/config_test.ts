@@ -64,7 +64,9 @@ Deno.test("the example config with every line uncommented still resolves and che
   });
   assert.equal(config.name, "my-project");
   assert.deepEqual(config.network.domains.slice(0, 2), ["nixos.org", "anthropic.com"]);
-  assert.deepEqual(config.mounts.map(({ overlay }) => overlay), [false, false, true]);
+  assert.deepEqual(config.mounts.map(({ overlay }) => overlay), [false, false, true, false, false]);
+  assert.deepEqual(config.mounts[3]?.only, ["settings.json"]);
+  assert.deepEqual(config.mounts[4]?.protect, []);
 });
 
 Deno.test("defaults follow from the host and the directory", async () => {
@@ -295,20 +297,38 @@ Deno.test("every built-in plugin resolves, and brings what it needs in mode filt
   }
 });
 
+Deno.test("a built-in plugin hands over the files that it names, and no tokens or transcripts", async () => {
+  const home = Deno.env.get("HOME") ?? "/";
+  const made = [".claude", ".codex", ".gemini", ".config/opencode", ".local/share/opencode"]
+    .map((name) => `${home}/${name}`);
+  for (const path of made) await Deno.mkdir(path, { recursive: true });
+  try {
+    const config = '{ plugins = [ "claude-code" "agent" "scala-sbt" ]; }';
+    const mounts = (await load(config)).mounts.slice(1);
+    assert.equal(mounts.length, 4);
+    const secret = /cred|auth|token|oauth|history|session|project|log|tmp/i;
+    for (const { source, only } of mounts) {
+      assert.ok(only !== undefined && only.length > 0, source);
+      for (const name of only) assert.doesNotMatch(name, secret);
+    }
+  } finally {
+    for (const path of made) await Deno.remove(path, { recursive: true });
+  }
+});
+
 Deno.test("a plugin's shares are those that the host has", async () => {
   const home = Deno.env.get("HOME") ?? "/";
   await Deno.mkdir(`${home}/.gemini`);
   try {
     const { mounts } = await load('{ plugins = [ "agent" ]; }');
-    assert.deepEqual(mounts.slice(1), [
-      {
-        source: `${home}/.gemini`,
-        target: "~/.gemini",
-        readonly: false,
-        overlay: true,
-        optional: true,
-      },
-    ]);
+    assert.deepEqual(mounts.slice(1), [{
+      source: `${home}/.gemini`,
+      target: "~/.gemini",
+      readonly: false,
+      overlay: true,
+      optional: true,
+      only: ["GEMINI.md", "commands", "extensions", "settings.json"],
+    }]);
   } finally {
     await Deno.remove(`${home}/.gemini`);
   }

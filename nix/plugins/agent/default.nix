@@ -1,7 +1,8 @@
 # Coding agents: codex, gemini, opencode, with their settings from this host and the names they need.
 #
-# Their directories are overlays: the guest may change what it sees, and nothing of that reaches the
-# host, where the agents' own tools and hooks would run.
+# Their settings are overlays: the guest may change what it sees, and nothing of that reaches the host,
+# where the agents' own tools and hooks would run. Not there: auth.json, oauth_creds.json and the like,
+# which have refresh tokens, and sessions and histories.
 {
   nix.packages = [
     "codex"
@@ -20,10 +21,31 @@
     "opencode.ai"
     "models.dev"
   ];
-  mounts = import ../../host-overlays.nix [
-    ".codex"
-    ".gemini"
-    ".config/opencode"
-    ".local/share/opencode"
-  ];
+  mounts = import ../../host-overlays.nix {
+    ".codex" = [
+      "AGENTS.md"
+      "config.toml"
+      "prompts"
+      "rules"
+      "skills"
+    ];
+    ".gemini" = [
+      "GEMINI.md"
+      "commands"
+      "extensions"
+      "settings.json"
+    ];
+    ".config/opencode" = [
+      "AGENTS.md"
+      "agent"
+      "agents"
+      "command"
+      "commands"
+      "opencode.json"
+      "opencode.jsonc"
+      "plugin"
+      "plugins"
+      "themes"
+    ];
+  };
 }

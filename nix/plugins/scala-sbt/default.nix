@@ -1,7 +1,7 @@
 # Scala: sbt, scala, scala-cli, with this host's caches and the names of the usual repositories.
 #
 # The caches are overlays: the guest adds to what it sees in its own memory. Written to for real, a
-# poisoned jar or a plugin in ~/.sbt would run on this host at the next sbt.
+# poisoned jar would run on this host at the next sbt. Not there: credentials, which lie beside them.
 {
   nix.packages = [
     "jdk"
@@ -22,10 +22,21 @@
     "github.com"
     "githubusercontent.com"
   ];
-  mounts = import ../../host-overlays.nix [
-    ".cache/coursier"
-    ".ivy2"
-    ".sbt"
-  ];
+  mounts = import ../../host-overlays.nix {
+    ".cache/coursier" = [
+      "arc"
+      "jvm"
+      "v1"
+    ];
+    ".ivy2" = [
+      "cache"
+      "local"
+    ];
+    ".sbt" = [
+      "boot"
+      "launchers"
+      "repositories"
+    ];
+  };
   scripts = [ ./scripts/credentials.sh ];
 }

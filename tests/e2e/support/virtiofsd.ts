@@ -32,7 +32,7 @@ export async function startVirtiofsd(
   const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
   const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
   const { raise } = await host.openFiles();
-  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace"), ...more];
+  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace", []), ...more];
   const logFile = `${socket}.log`;
   const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
   const listens = await waitFor(

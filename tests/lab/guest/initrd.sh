@@ -23,7 +23,7 @@ cd /layers
 mount -t overlay -o lowerdir=disk,upperdir=upper,workdir=work root root
 mount -t tmpfs -o mode=755,nosuid,nodev run root/run
 mkdir root/run/lab
-cp /init.sh /provision.sh /attack.py /files.py /vsock.py root/run/lab/
+cp /init.sh /provision.sh /attack.py /files.py /set_user_id.py /vsock.py root/run/lab/
 for directory in dev proc sys; do
   mount --move /$directory root/$directory
 done

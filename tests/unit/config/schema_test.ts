@@ -176,6 +176,29 @@ for (
   });
 }
 
+for (const key of ["protect", "only"]) {
+  for (const name of ["", "/a", "a/", "../a", "a/../b", "./a", "a\nb"]) {
+    Deno.test(`mounts.*.${key} takes names below the directory, not ${JSON.stringify(name)}`, () => {
+      const mounts = [{ source: "/a", target: "/b", readonly: true, [key]: [name] }];
+      ok(
+        problemsOf(sampleWith({ mounts })).some((problem) =>
+          problem.startsWith(`mounts[0].${key}`)
+        ),
+      );
+    });
+  }
+}
+
+Deno.test("mounts.*.only is for what the guest cannot change on the host", () => {
+  const mount = { source: "/a", target: "/b", only: ["x", "y/z"] };
+  ok(
+    problemsOf(sampleWith({ mounts: [mount] })).some((problem) =>
+      /^mounts\[0\]\.only is .*: needs readonly = true or overlay = true/.test(problem)
+    ),
+  );
+  checkConfig(sampleWith({ mounts: [{ ...mount, overlay: true }] }), "c");
+});
+
 Deno.test("two mounts on one target are refused, whatever the slashes at its end", () => {
   const mounts = [{ source: "/a", target: "/x" }, { source: "/b", target: "/x/" }];
   assertEquals(problemsOf(sampleWith({ mounts })), [

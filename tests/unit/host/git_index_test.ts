@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseGitIndex, UnknownIndex } from "../../../lib/host/git_index_format.ts";
-import { gitConfigValue } from "../../../lib/host/git_repository.ts";
+import { gitConfigLeadsTo, gitConfigValue } from "../../../lib/host/git_config.ts";
 import { type GitTracking, readGitTracking } from "../../../lib/host/git_index.ts";
 import { run } from "../../../lib/host/process.ts";
 
@@ -268,4 +268,14 @@ Deno.test("a variable of git's config is read as git reads it", async () => {
     const value = await git(root, "config", "--file", path, `${section}.${name}`);
     assert.equal(`${gitConfigValue(text, section, name)}\n`, value);
   }
+});
+
+Deno.test("what a config leads to is found, however it is written", () => {
+  const text =
+    '[include]\n\tpath = ../.gitconfig\n[Include] Path="a b" ; x\n[includeIf "gitdir:~/x/"]\n' +
+    "path = ~/other\n[core]\n\thooksPath = .githooks\n[other]\npath = no\n";
+  assert.deepEqual(gitConfigLeadsTo(text), {
+    included: ["../.gitconfig", "a b", "~/other"],
+    hooks: [".githooks"],
+  });
 });

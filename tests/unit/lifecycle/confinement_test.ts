@@ -114,7 +114,16 @@ Deno.test("where nothing can be confined, what holds .nixbox is not copied as a 
 async function confined(command: string, readonly: boolean): Promise<string> {
   const shell = await confinedProgram(host, await Deno.realPath("/bin/sh"));
   const identity = await directoryIdentity(share);
-  const confinement = { root: `${root}/empty`, source: share, identity, masks: [], readonly };
+  const confinement = {
+    root: `${root}/empty`,
+    source: share,
+    identity,
+    masks: [],
+    readonly,
+    socket: `${root}/x`,
+    umask: 0,
+    filter: [],
+  };
   const argv = confinedArgv(shell, ["-c", command], confinement);
   const { stdout, stderr } = await run(argv, { accept: "any" });
   return stdout + stderr;

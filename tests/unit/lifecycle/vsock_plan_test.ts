@@ -111,7 +111,10 @@ for (const [mode, input, networks, ports] of modes) {
 }
 
 Deno.test("vsock, filtered: the proxy is this program; the guest is told of it, and env wins", () => {
-  const { proxy, provisioning } = makeVsockPlan({ ...filtered, env: { HTTP_PROXY: "mine" } });
+  const { proxy, provisioning, environment } = makeVsockPlan({
+    ...filtered,
+    env: { HTTP_PROXY: "mine" },
+  });
   assert.deepEqual(proxy, {
     argv: [
       ...["/bin/deno", "run", "/n/main.ts", "internal-proxy", "/r/0123456789ab/proxy.sock"],
@@ -122,7 +125,8 @@ Deno.test("vsock, filtered: the proxy is this program; the guest is told of it, 
   });
   assert.equal(provisioning.proxyPort, 3128);
   assert.equal(provisioning.env["https_proxy"], "http://127.0.0.1:3128");
-  assert.equal(provisioning.env["HTTP_PROXY"], "mine");
+  assert.equal(environment["https_proxy"], "http://127.0.0.1:3128");
+  assert.equal(environment["HTTP_PROXY"], "mine");
   assert.equal(provisioning.dns, undefined);
 });
 
@@ -134,8 +138,10 @@ Deno.test("vsock: resolvers of the config go to the guest in mode open, and to t
   assert.deepEqual(makeVsockPlan(filtered).record.network.policy.resolvers, ["192.0.2.1"]);
 });
 
-Deno.test("vsock: the guest mounts what vfkit shares; secrets are in the provisioning files alone", () => {
-  const { provisioning, ...rest } = makeVsockPlan(input);
+Deno.test("vsock: the guest mounts what vfkit shares; secrets are in what goes over SSH alone", () => {
+  const { environment, ...rest } = makeVsockPlan(input);
+  const { provisioning } = rest;
+  assert.equal(environment["TOKEN"], "secret");
   assert.deepEqual(provisioning.mounts, [
     { tag: "nixbox-share0", target: "/home/dev/workspace", mode: "rw" },
   ]);

@@ -25,7 +25,8 @@ Deno.test("seatbelt: what is not named is denied; the program is the only one th
 });
 
 Deno.test("seatbelt: the one directory is written to, or only read", () => {
-  assert.equal(lines().at(-1), '(allow file-read* file-write* (subpath "/Users/ann/box"))');
+  assert.equal(lines().at(-2), '(allow file-read* file-write* (subpath "/Users/ann/box"))');
+  assert.equal(lines().at(-1), '(deny file-write-setugid (subpath "/Users/ann/box"))');
   assert.equal(lines({ readonly: true }).at(-1), '(allow file-read* (subpath "/Users/ann/box"))');
   // Beside it, writing goes to /dev/null alone.
   assert.deepEqual(
@@ -41,9 +42,23 @@ Deno.test("seatbelt: of other packages nothing is there to be read", () => {
 Deno.test("seatbelt: masks come last, so that they decide", () => {
   const masks = ["/Users/ann/box/.nixbox", "/Users/ann/box/x"];
   assert.equal(
-    lines({ masks }).at(-1),
+    lines({ masks }).at(-2),
     '(deny file-read* file-write* (subpath "/Users/ann/box/.nixbox") (subpath "/Users/ann/box/x"))',
   );
+});
+
+Deno.test("seatbelt: what is sealed is read and not written, and what leads to it not renamed", () => {
+  const protection = {
+    sealed: ["/Users/ann/box/.git/config", "/Users/ann/box/.envrc"],
+    open: ["/Users/ann/box/.git/worktrees/x"],
+    placeholders: [],
+    names: [],
+  };
+  assert.deepEqual(lines({ protection }).slice(-4, -1), [
+    '(deny file-write* (subpath "/Users/ann/box/.git/config") (subpath "/Users/ann/box/.envrc"))',
+    '(allow file-write* (subpath "/Users/ann/box/.git/worktrees/x"))',
+    '(deny file-write-unlink (literal "/Users/ann/box/.git") (literal "/Users/ann/box/.git/worktrees"))',
+  ]);
 });
 
 Deno.test("seatbelt: on the way to the directory, only that there is one is told", () => {
@@ -56,7 +71,7 @@ Deno.test("seatbelt: on the way to the directory, only that there is one is told
 
 Deno.test("seatbelt: no name of a directory ends its string", () => {
   const source = '/Users/ann/a" (literal "/) \\';
-  const [last] = lines({ source }).slice(-1);
+  const [last] = lines({ source }).slice(-2);
   assert.equal(
     last,
     '(allow file-read* file-write* (subpath "/Users/ann/a\\" (literal \\"/) \\\\"))',

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
 import { testOnLinux } from "../support/systems.ts";
-import { directoryIdentity } from "../../../lib/host/files.ts";
+import { directoryIdentity, exists } from "../../../lib/host/files.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
-import { pinsFor, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
+import { copiesOf, pinsFor } from "../../../lib/share/covers.ts";
+import { virtiofsdArgv, type VirtiofsdShare } from "../../../lib/share/virtiofsd.ts";
 
 const ids = { guestUid: 1000, guestGid: 100, hostUid: 1001, hostGid: 1002 };
+const filter = ["limit", "/r/calls.bpf"];
 const share = {
   source: "/home/ann/it's a project",
   readonly: true,
@@ -16,13 +18,15 @@ const share = {
 };
 
 Deno.test("in a user namespace the guest's user is the one id that is mapped", () => {
-  const argv = virtiofsdArgv("/usr/libexec/virtiofsd", share, ids, "user-namespace");
-  assert.deepEqual(argv.slice(0, 3), ["unshare", "--user", "--map-root-user"]);
+  const argv = virtiofsdArgv("/usr/libexec/virtiofsd", share, ids, "user-namespace", filter);
+  assert.deepEqual(argv.slice(0, 5), [...filter, "unshare", "--user", "--map-root-user"]);
   for (
     const word of [
       "--sandbox=chroot",
-      "--translate-uid=map:1000:0:1",
-      "--translate-gid=map:100:0:1",
+      "--translate-uid=squash-guest:0:0:4294967295",
+      "--translate-uid=host:0:1000:1",
+      "--translate-gid=squash-guest:0:0:4294967295",
+      "--translate-gid=host:0:100:1",
       "--readonly",
       "--shared-dir=/r/s.sock.root",
     ]
@@ -35,17 +39,28 @@ Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => 
     { ...share, readonly: false },
     ids,
     "root-mount-namespace",
+    filter,
   );
+  assert.deepEqual(argv.slice(argv.indexOf("virtiofsd") - 3, argv.indexOf("virtiofsd")), [
+    "--",
+    ...filter,
+  ]);
   assert.ok(argv.includes("--reuid=1001"));
-  assert.ok(argv.includes("--translate-uid=map:1000:1001:1"));
+  assert.ok(argv.includes("--translate-uid=squash-guest:0:1001:4294967295"));
   assert.ok(!argv.includes("--readonly"));
 });
 
 /** Runs a script in virtiofsd's place, with everything else as it is. */
-async function inPlace(source: string, masks: readonly string[], script: string) {
+async function inPlace(
+  source: string,
+  masks: readonly string[],
+  script: string,
+  more: Partial<VirtiofsdShare> = {},
+) {
   const root = await Deno.makeTempDir();
-  const made = { ...share, source, masks, root, identity: await directoryIdentity(source) };
-  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace");
+  const identity = await directoryIdentity(source);
+  const made = { ...share, source, masks, root, identity, ...more };
+  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace", []);
   const before = argv.slice(0, argv.indexOf("virtiofsd"));
   return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
 }
@@ -65,6 +80,51 @@ testOnLinux(
     await Deno.remove(source, { recursive: true });
   },
 );
+
+testOnLinux("what is sealed can be read and not changed; what holds a place neither", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.mkdir(`${source}/held/in`, { recursive: true });
+  await Deno.mkdir(`${source}/dir/open`, { recursive: true });
+  await Deno.writeTextFile(`${source}/file`, "mine");
+  const protection = {
+    sealed: ["file", "held", "dir", "not there"].map((name) => `${source}/${name}`),
+    open: [`${source}/dir/open`],
+    placeholders: [],
+    names: [],
+  };
+  const script = 'cd "$1"; for name in file held dir; do echo x >"$name"; rm -r "$name"; ' +
+    'mv "$name" away; touch "$name/x"; done 2>/dev/null; touch dir/open/fine; cat file';
+  const { stdout } = await inPlace(source, [], script, { protection });
+  assert.equal(stdout, "mine");
+  assert.ok(await exists(`${source}/held/in`));
+  assert.ok(await exists(`${source}/dir/open/fine`));
+  assert.deepEqual([...Deno.readDirSync(`${source}/dir`)].map(({ name }) => name), ["open"]);
+  await Deno.remove(source, { recursive: true });
+});
+
+testOnLinux("a copy is shown in a mask's place, and is the guest's own to change", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.mkdir(`${source}/.nixbox`);
+  await Deno.writeTextFile(`${source}/.nixbox/key`, "secret");
+  const socket = `${await Deno.makeTempDir()}/s.sock`;
+  await Deno.mkdir(`${copiesOf({ socket }, 0)}/dir`, { recursive: true });
+  await Deno.writeTextFile(`${copiesOf({ socket }, 0)}/dir/config`, "tracked\n", { mode: 0o755 });
+  const script = 'cd "$1/.nixbox"; find . -type f -printf "%p %m\\n"; cat dir/config; rm -r dir; ' +
+    "echo x >made; cat made; head -c 9000000 /dev/zero >large; stat -c %s large";
+  const { stdout, stderr } = await inPlace(source, [`${source}/.nixbox`], script, { socket });
+  assert.match(stdout, /^\.\/dir\/config 755\ntracked\nx\n\d+\n$/);
+  assert.match(stderr, /No space left/);
+  assert.equal(await Deno.readTextFile(`${source}/.nixbox/key`), "secret");
+  assert.equal(await Deno.readTextFile(`${copiesOf({ socket }, 0)}/dir/config`), "tracked\n");
+});
+
+testOnLinux("a symlink in the place of what is to be covered is not followed", async () => {
+  const source = await Deno.makeTempDir();
+  await Deno.symlink("/tmp", `${source}/.nixbox`);
+  const { code, stderr } = await inPlace(source, [`${source}/.nixbox`], "echo served");
+  assert.equal(code, 1);
+  assert.match(stderr, /\.nixbox is a symlink/);
+});
 
 testOnLinux("a directory on the way to a mask cannot be renamed", async () => {
   const source = await Deno.makeTempDir();
@@ -88,7 +148,7 @@ testOnLinux(
     await Deno.symlink("secret", `${parent}/looked at`);
     const root = await Deno.makeTempDir();
     const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
-    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace"), {
+    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace", []), {
       accept: "any",
     });
     assert.equal(code, 1);

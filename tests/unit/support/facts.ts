@@ -55,6 +55,7 @@ export const exampleFacts: Omit<MachineFacts, "runner"> = {
     { path: "/home/ann/box", identity: "1:2" },
     { path: "/real/data", identity: "1:3" },
   ],
+  binds: [],
   privateDirectories: ["/home/ann/box/.nixbox", "/s"],
   acceleration: "emulation",
   tools: { bash: "/bin/bash" },
