@@ -46,6 +46,9 @@ export interface EvaluateOptions {
 /** A config of any size takes Nix milliseconds; one without an end is stopped. */
 const timeoutMs = 30_000;
 
+/** What a resolved config comes to, at the very most, in characters. */
+const mostOutput = 4 << 20;
+
 /**
  * Resolves a project's config by nix/resolve.nix. Nix can read the given copy, the Nix store and
  * nixbox's own nix/ and nothing else; it builds nothing, and has no network.
@@ -64,6 +67,7 @@ export async function resolveConfig(
       // Nothing of the caller's settings widens what may be read.
       env: { NIX_PATH: "", NIX_CONFIG: "", NIX_USER_CONF_FILES: "/dev/null" },
       timeoutMs,
+      mostOutput,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     return resolutionSchema.parse(JSON.parse(withOriginalPaths(stdout, root)));

@@ -1,4 +1,5 @@
 import { makeCommand } from "./command.ts";
+import { TextCollector } from "./collect.ts";
 import { NixboxError } from "./error.ts";
 
 export interface RunOptions {
@@ -6,8 +7,10 @@ export interface RunOptions {
   readonly stdin?: string | Uint8Array<ArrayBuffer>;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Kills the program after this many milliseconds. */
+  /** Ends the program after this many milliseconds: SIGTERM, and SIGKILL two seconds later. */
   readonly timeoutMs?: number;
+  /** Characters that it may print to standard output; 64 Mi. A program that prints more is ended. */
+  readonly mostOutput?: number;
   readonly signal?: AbortSignal;
   /** Called for each line of stderr as it comes, for progress. */
   readonly onStderrLine?: (line: string) => void;
@@ -42,19 +45,21 @@ export class CommandError extends NixboxError {
   }
 }
 
+/** How much of a program's standard error is kept, in characters: the beginning and the end. */
+const mostErrors = 1 << 20;
+
+/** How long a program may take to end after SIGTERM. */
+const endGraceMs = 2000;
+
 /**
  * Runs a program to its end: the one door to other programs whose output is wanted.
  * The program gets `argv` as it is; no shell reads it.
  *
- * @throws {CommandError} if it cannot be started, is killed by the time limit, or its exit code is
- * not 0 and not in `accept`.
+ * @throws {CommandError} if it cannot be started, is ended by the time limit or for what it prints, or
+ * its exit code is not 0 and not in `accept`.
  */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
   if (argv.length === 0) throw new TypeError("run: empty argv");
-  const timeout = options.timeoutMs === undefined
-    ? undefined
-    : AbortSignal.timeout(options.timeoutMs);
-  const signals = [options.signal, timeout].filter((signal) => signal !== undefined);
   options.signal?.throwIfAborted();
   let child: Deno.ChildProcess;
   try {
@@ -64,27 +69,77 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       stderr: "piped",
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.env === undefined ? {} : { env: { ...options.env } }),
-      ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
     }).spawn();
   } catch (error) {
     throw notStarted(argv, error);
   }
-  const output = new TextCollector(child.stdout);
-  const errors = new TextCollector(child.stderr, options.onStderrLine);
+  const { mostOutput = 64 << 20, timeoutMs } = options;
+  using ending = new Ending(child, options.signal, timeoutMs);
+  const output = new TextCollector(child.stdout, {
+    most: mostOutput,
+    onMore: () => ending.end(`printed more than ${mostOutput >> 20} MB`),
+  });
+  const errors = new TextCollector(child.stderr, {
+    most: mostErrors,
+    onLine: options.onStderrLine,
+  });
   const feeding = options.stdin === undefined ? undefined : feed(child.stdin, options.stdin);
   const status = await child.status;
   await feeding;
   const [stdout, stderr] = await Promise.all([output.finish(), errors.finish()]);
   options.signal?.throwIfAborted();
-  if (timeout?.aborted) {
-    throw new CommandError(argv, status.code, stderr, {
-      reason: `no end after ${(options.timeoutMs ?? 0) / 1000} s, killed`,
-    });
+  if (ending.reason !== undefined) {
+    throw new CommandError(argv, status.code, stderr, { reason: ending.reason });
   }
   const accepted = options.accept === "any" || status.code === 0 ||
     (options.accept ?? []).includes(status.code);
   if (!accepted) throw new CommandError(argv, status.code, stderr);
   return { code: status.code, stdout, stderr };
+}
+
+/** Ends a program whose time is over, that prints too much, or that is not wanted any more. */
+class Ending implements Disposable {
+  /** Why, and how; `undefined` while nothing ends it. */
+  reason: string | undefined;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #stop = () => this.end("stopped");
+
+  constructor(
+    private readonly child: Deno.ChildProcess,
+    private readonly signal: AbortSignal | undefined,
+    timeoutMs: number | undefined,
+  ) {
+    signal?.addEventListener("abort", this.#stop);
+    if (timeoutMs === undefined) return;
+    this.#later(timeoutMs, () => this.end(`no end after ${timeoutMs / 1000} s`));
+  }
+
+  end(why: string): void {
+    if (this.reason !== undefined) return;
+    this.reason = `${why}, ended by SIGTERM`;
+    this.#kill("SIGTERM");
+    this.#later(endGraceMs, () => {
+      this.reason = `${why}, killed (it did not end by SIGTERM)`;
+      this.#kill("SIGKILL");
+    });
+  }
+
+  #later(milliseconds: number, work: () => void): void {
+    this.#timers.push(setTimeout(work, milliseconds));
+  }
+
+  #kill(signal: Deno.Signal): void {
+    try {
+      this.child.kill(signal);
+    } catch {
+      // It has ended by itself meanwhile.
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.signal?.removeEventListener("abort", this.#stop);
+  }
 }
 
 function notStarted(argv: readonly string[], error: unknown): CommandError {
@@ -118,46 +173,6 @@ async function feed(
   } catch (error) {
     // A program that ends before it has read everything says so by its exit code.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
-/** How long a program that has ended may leave its output open in a child of its own. */
-const outputGraceMs = 1000;
-
-/** Reads a stream to text, and line by line for whoever listens. */
-class TextCollector {
-  #text = "";
-  #rest = "";
-  readonly #reader: ReadableStreamDefaultReader<string>;
-  readonly #done: Promise<void>;
-
-  constructor(
-    stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-    readonly onLine?: (line: string) => void,
-  ) {
-    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-    this.#done = this.#readAll();
-  }
-
-  /** The text up to now; a background child that keeps the stream open is not waited for. */
-  async finish(): Promise<string> {
-    const timer = setTimeout(() => void this.#reader.cancel(), outputGraceMs);
-    await this.#done;
-    clearTimeout(timer);
-    if (this.#rest !== "") this.onLine?.(this.#rest);
-    return this.#text;
-  }
-
-  async #readAll(): Promise<void> {
-    while (true) {
-      const { value, done } = await this.#reader.read();
-      if (done) return;
-      this.#text += value;
-      if (this.onLine === undefined) continue;
-      const lines = (this.#rest + value).split(/\r?\n|\r/);
-      this.#rest = lines.pop() ?? "";
-      for (const line of lines) this.onLine(line);
-    }
   }
 }
 

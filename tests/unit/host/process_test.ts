@@ -31,9 +31,42 @@ Deno.test("a program that is not there is told with how to get it", async () => 
   assert.match(error.hint ?? "", /nixbox doctor/);
 });
 
-Deno.test("a program that does not end is killed when its time is over", async () => {
+Deno.test("a program that does not end is ended when its time is over, and the message says how", async () => {
   const error = await failure(["sleep", "60"], 50);
-  assert.match(error.message, /killed/);
+  assert.match(error.message, /no end after 0\.05 s, ended by SIGTERM$/);
+  const deaf = "trap '' TERM; echo ready >&2; while :; do sleep 0.1; done";
+  assert.match(
+    (await failure(["sh", "-c", deaf], 500)).message,
+    /killed \(it did not end by SIGTERM/,
+  );
+});
+
+Deno.test("a program that prints without end is ended, and memory is not filled", async () => {
+  const endless = run(["yes"], { mostOutput: 1 << 20 });
+  await assert.rejects(endless, /yes: printed more than 1 MB, ended by SIGTERM/);
+});
+
+Deno.test("of what a program says by standard error, the beginning and the end are kept", async () => {
+  const much = "echo first >&2; yes | head -c 20000000 >&2; echo last >&2";
+  const { stderr } = await run(["sh", "-c", much]);
+  assert.ok(stderr.length < 2 << 20, `${stderr.length} characters`);
+  assert.match(stderr, /^first\n[^]*characters are left out[^]*last\n$/);
+});
+
+Deno.test("a line without end is told in pieces", async () => {
+  const lengths: number[] = [];
+  await run(["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2"], {
+    onStderrLine: (line) => lengths.push(line.length),
+  });
+  assert.equal(lengths.reduce((sum, length) => sum + length), 300_000);
+  assert.ok(Math.max(...lengths) <= 65_536);
+});
+
+Deno.test("a program that is not wanted any more is ended, and the wish is what is thrown", async () => {
+  const controller = new AbortController();
+  const running = run(["sleep", "60"], { signal: controller.signal });
+  controller.abort(new Error("not wanted"));
+  await assert.rejects(running, /not wanted/);
 });
 
 Deno.test("a background child that keeps the output open is not waited for", async () => {

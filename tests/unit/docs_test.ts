@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { exists } from "../../lib/host/files.ts";
+
+const root = new URL("../..", import.meta.url).pathname;
+
+/** A row of docs/security.md's tables: what is promised, and the tests that show it. */
+interface Promised {
+  readonly what: string;
+  readonly tests: readonly { readonly file: string; readonly name: string }[];
+}
+
+/** Reads the rows whose last cell names tests, each as `FILE: name`, FILE below tests/. */
+function promises(text: string): readonly Promised[] {
+  return text.split("\n").filter((line) => /^\| (?!-|promise)/.test(line)).map((line) => {
+    const cells = line.split("|").slice(1, -1).map((cell) => cell.trim());
+    const tests = [...(cells.at(-1) ?? "").matchAll(/`([\w/]+_test\.ts): ([^`]+)`/g)]
+      .map(([, file = "", name = ""]) => ({ file, name }));
+    return { what: cells[0] ?? "", tests };
+  });
+}
+
+Deno.test("each promise of docs/security.md names a test that there is", async (t) => {
+  const found = promises(await Deno.readTextFile(`${root}docs/security.md`));
+  assert.ok(found.length >= 25, `${found.length} promises`);
+  for (const { what, tests } of found) {
+    await t.step(what, async () => {
+      assert.ok(tests.length > 0, "no test is named");
+      for (const { file, name } of tests) {
+        assert.ok(await exists(`${root}tests/${file}`), file);
+        const text = await Deno.readTextFile(`${root}tests/${file}`);
+        assert.ok(text.includes(name), `${file} has no test "${name}"`);
+      }
+    });
+  }
+});
+
+Deno.test("a row that names no test, or one that is not there, would be found", () => {
+  const [none, one] = promises("| a | b | c |\n| d | e | `e2e/x_test.ts: does it` |\n");
+  assert.deepEqual(none?.tests, []);
+  assert.deepEqual(one?.tests, [{ file: "e2e/x_test.ts", name: "does it" }]);
+});
