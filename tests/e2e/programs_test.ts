@@ -64,6 +64,7 @@ for (const { name, before } of users) {
         ...[...before, "/bin/sh", "-c", 'PATH=$0:$PATH exec "$@"', path],
         ...["/usr/local/bin/deno", ...nixboxArgv().slice(1), ...words],
       ], { cwd, accept: "any", timeoutMs: 120_000 });
+    assert.equal((await call(["trust", "--yes"])).code, 0);
     const up = await call(["up", "--runner", "/lab/runner"]);
     assert.equal(up.code, 0, up.stderr);
     const workspace = "/home/dev/workspace";
@@ -99,6 +100,7 @@ for (const { name, before } of users) {
     // The machine has gone, and what its guest wrote is still there: from another project's directory.
     await using second = await TestProject.make("", "second");
     if (before.length > 0) await run(["chown", "-R", "dev:dev", second.directory]);
+    assert.equal((await call(["trust", "--yes"], second.directory)).code, 0);
     const again = await call(["up", "--runner", "/lab/runner"], second.directory);
     assert.equal(again.code, 0, again.stderr);
     assert.equal((await call(["down"], second.directory)).code, 0);

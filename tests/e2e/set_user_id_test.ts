@@ -61,6 +61,7 @@ for (const [who, user, hasNamespaces] of hosts) {
     await run(["cp", "/bin/sh", `${directory}/ours`]);
     if (user === "dev") await run(["chown", "dev:dev", `${directory}/ours`]);
     await Deno.chmod(`${directory}/ours`, 0o4755);
+    assert.equal((await call("trust", "--yes")).code, 0);
     const up = await call("up", "--runner", "/lab/runner");
     assert.equal(up.code, 0, up.stderr);
     await Deno.mkdir(`${directory}/by-ssh`);
