@@ -256,6 +256,28 @@ Deno.test("what stays behind gets a clean PATH, and no libraries from where it s
     });
   }));
 
+Deno.test("a file of the project's is not read first by a shell, or by the loader", () =>
+  inDirectory(async (root) => {
+    await Deno.writeTextFile(`${root}/first`, "echo evil\n");
+    Deno.env.set("BASH_ENV", "first");
+    Deno.env.set("LD_PRELOAD", "./evil.so");
+    try {
+      const { stdout, stderr } = await run(["bash", "-c", "echo $BASH_ENV$LD_PRELOAD"], {
+        cwd: root,
+      });
+      assert.deepEqual([stdout, stderr], ["\n", ""]);
+      Deno.env.set("BASH_ENV", `${root}/first`);
+      assert.match(
+        (await run(["bash", "-c", "true"])).stdout,
+        /evil/,
+        "the user's own, by its path",
+      );
+    } finally {
+      Deno.env.delete("BASH_ENV");
+      Deno.env.delete("LD_PRELOAD");
+    }
+  }));
+
 Deno.test("a group is a user's own only if nobody else is in it", () => {
   const passwd = "root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n";
   const group = "root:x:0:\nann:x:1000:\n";
