@@ -1,6 +1,7 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { follow } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
 
 export const command = buildCommand<Record<never, never>, string[], CommandLineContext>({
   docs: {
@@ -30,7 +31,12 @@ EXAMPLES
     const { host, project } = await hostAndProject(globals);
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const { copyFiles } = await import("../lib/lifecycle/copy.ts");
-    const options = { directory: await Deno.realPath(Deno.cwd()), signal: stopSignal(terminal) };
+    const options = {
+      directory: await Deno.realPath(Deno.cwd()),
+      signal: stopSignal(terminal),
+      // On a terminal it is read by a person; into a file or a pipe it goes as it is.
+      ...(terminal.isOutputTerminal ? { stdout: shownOn(terminal) } : {}),
+    };
     const quiet = { ...globals, quiet: globals.quiet || !terminal.isLive };
     await follow(
       terminal,
@@ -41,3 +47,12 @@ EXAMPLES
     );
   },
 });
+
+/** Shows a file of the guest's: what would act on the terminal is made visible. */
+function shownOn(terminal: Terminal): WritableStream<Uint8Array<ArrayBuffer>> {
+  const decoder = new TextDecoder();
+  return new WritableStream({
+    write: (bytes) => terminal.write(decoder.decode(bytes, { stream: true })),
+    close: () => terminal.write(decoder.decode()),
+  });
+}

@@ -1,5 +1,3 @@
-import { statfsSync } from "node:fs";
-import process from "node:process";
 import type {
   Host,
   HostPaths,
@@ -83,13 +81,19 @@ export function linuxPaths(
   });
 }
 
-/** Whether a directory is on tmpfs or ramfs, by statfs(2)'s magic numbers. */
 function isInMemory(path: string): boolean {
   try {
-    return [0x01021994, 0x858458f6].includes(statfsSync(path).type);
+    return isMountInMemory(Deno.readTextFileSync("/proc/self/mounts"), path);
   } catch {
     return false;
   }
+}
+
+/** Whether something in memory is mounted right at a path, by /proc/self/mounts (fstab(5)'s fields). */
+export function isMountInMemory(mounts: string, path: string): boolean {
+  const last = mounts.split("\n").map((line) => line.split(" "))
+    .findLast(([, at]) => at === path);
+  return last?.[2] === "tmpfs" || last?.[2] === "ramfs";
 }
 
 let bootId: string | undefined;
@@ -111,7 +115,7 @@ function linuxProcesses(self: number): ProcessTable {
   return {
     async identify(pid) {
       const stat = await readProc(`/proc/${pid}/stat`);
-      if (stat === undefined) return isRunning(pid) ? "unknown" : undefined;
+      if (stat === undefined) return await isRunning(pid) ? "unknown" : undefined;
       return await identityOf(pid, stat);
     },
     async withEnvironment(variable, value, uid = self) {
@@ -152,7 +156,9 @@ async function realUserOf(pid: string): Promise<number | undefined> {
 }
 
 /** Whether there is such a process, by kill(2) with signal 0, from which `hidepid` hides none. */
-function isRunning(pid: number): boolean {
+async function isRunning(pid: number): Promise<boolean> {
+  // Loaded only here: Deno.kill takes no signal 0.
+  const { default: process } = await import("node:process");
   try {
     process.kill(pid, 0);
     return true;

@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { messageOf, NixboxError } from "./error.ts";
+import { parentOf } from "./paths.ts";
 
 /** What a file that is read as our own must be. */
 export interface OwnFile {
@@ -11,13 +11,13 @@ export interface OwnFile {
   readonly hint: string;
 }
 
-/** Follows no symlink, waits for nobody at the other end of a FIFO, and takes no terminal. */
-const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK |
-  constants.O_NOCTTY;
-
 /**
  * The text of a file of nixbox's own, which somebody may have put something else in the place of: it
  * must be a regular file of one of `owners`, and of a bounded size. Never blocks.
+ *
+ * It is looked at, then opened (Deno has no O_NOFOLLOW and no O_NONBLOCK, and Node's modules would
+ * cost every command some 20 ms): nobody can put a FIFO there in between, since its directory must be one
+ * in which only `owners` and root can replace it.
  *
  * @returns `undefined` if there is nothing.
  * @throws {NixboxError} that names the path, what is wrong with it and the way out.
@@ -25,52 +25,52 @@ const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK |
 export function readOwnFile(path: string, expected: OwnFile): string | undefined {
   const refuse = (what: string, cause?: unknown) =>
     new NixboxError(`${path} ${what}`, { where: path, hint: expected.hint, cause });
-  let descriptor: number;
   try {
-    descriptor = openSync(path, flags);
+    const found = Deno.lstatSync(path);
+    const fault = faultOf(found, expected) ??
+      faultOfDirectory(Deno.statSync(parentOf(path)), expected);
+    if (fault !== undefined) throw refuse(fault);
+    using file = Deno.openSync(path);
+    const { dev, ino } = file.statSync();
+    if (dev !== found.dev || ino !== found.ino) throw refuse("changed while it was looked at");
+    return new TextDecoder().decode(readAll(file, expected.mostBytes));
   } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT") return undefined;
-    if (code === "ELOOP") throw refuse("is a symlink, which is not followed", error);
-    if (code === "ENXIO") throw refuse("is not a regular file", error);
-    if (code === "EACCES" || code === "EPERM") throw refuse("may not be read by you", error);
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof NixboxError) throw error;
     throw refuse(`cannot be read: ${messageOf(error)}`, error);
   }
-  try {
-    const found = fstatSync(descriptor);
-    if (!found.isFile()) throw refuse("is not a regular file");
-    if (!expected.owners.includes(found.uid)) {
-      throw refuse(`belongs to user ${found.uid}`);
-    }
-    if (found.size > expected.mostBytes) {
-      throw refuse(`has ${found.size} bytes, more than the ${expected.mostBytes} that it may have`);
-    }
-    return readAll(descriptor, expected.mostBytes);
-  } finally {
-    closeSync(descriptor);
+}
+
+function faultOf(found: Deno.FileInfo, { owners, mostBytes }: OwnFile): string | undefined {
+  if (found.isSymlink) return "is a symlink, which is not followed";
+  if (!found.isFile) return "is not a regular file";
+  if (!owners.includes(found.uid ?? -1)) return `belongs to user ${found.uid}`;
+  if (found.size > mostBytes) {
+    return `has ${found.size} bytes, more than the ${mostBytes} that it may have`;
   }
+  return undefined;
+}
+
+/** Who may replace what lies in it: its owner, and those who may write to it, if it is not sticky. */
+function faultOfDirectory(found: Deno.FileInfo, { owners }: OwnFile): string | undefined {
+  const mode = found.mode ?? 0o777;
+  if (found.uid !== 0 && !owners.includes(found.uid ?? -1)) {
+    return `lies in a directory of user ${found.uid}`;
+  }
+  const isSticky = (mode & 0o1000) !== 0;
+  return (mode & 0o022) === 0 || isSticky
+    ? undefined
+    : "lies in a directory that others can write to";
 }
 
 /** It may grow while it is read: no more than was said. */
-function readAll(descriptor: number, mostBytes: number): string {
-  const parts: Uint8Array[] = [];
+function readAll(file: Deno.FsFile, mostBytes: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(file.statSync().size, mostBytes));
   let length = 0;
-  while (length < mostBytes) {
-    const part = new Uint8Array(Math.min(65_536, mostBytes - length));
-    const count = readSync(descriptor, part, 0, part.length, null);
-    if (count === 0) break;
-    parts.push(part.subarray(0, count));
+  while (length < bytes.length) {
+    const count = file.readSync(bytes.subarray(length));
+    if (count === null) break;
     length += count;
   }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return new TextDecoder().decode(bytes);
-}
-
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null ? Reflect.get(error, "code") : undefined;
+  return bytes.subarray(0, length);
 }

@@ -1,5 +1,6 @@
 import type { Host } from "./host.ts";
 import { readTextIfExists } from "./files.ts";
+import { refusedPrograms } from "./programs.ts";
 
 /** A program that nixbox runs, and what packages bring it. */
 export interface Tool {
@@ -100,10 +101,15 @@ const installCommands: Readonly<Record<Distribution, string>> = {
   darwin: "brew install",
 };
 
-/** The command that installs programs on this distribution, from /etc/os-release (os-release(5)). */
+/**
+ * The command that installs programs on this distribution, from /etc/os-release (os-release(5)); and
+ * why those that are there are not run.
+ */
 export async function installHint(programs: readonly string[]): Promise<string> {
   const release = await readTextIfExists("/etc/os-release");
-  return installCommand(programs, distributionOf(release));
+  const refused = programs.flatMap((program) => refusedPrograms(program))
+    .map(({ path, reason }) => `; ${path} is not run: ${reason}`);
+  return installCommand(programs, distributionOf(release)) + refused.join("");
 }
 
 /** The family that an os-release text names by ID or ID_LIKE; macOS has no such file. */

@@ -55,7 +55,7 @@ async function checkTool(host: Host, tool: Tool): Promise<Check> {
       name: tool.program,
       state: optional.includes(tool.neededFor) ? "warning" : "missing",
       detail: `${refused.path} is not run: ${refused.reason}`,
-      hint: await installHint([tool.program]),
+      hint: "have it where nobody else can change it: `ls -l` shows who can",
     };
   }
   return {

@@ -2,7 +2,6 @@ import type { Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
 import { run } from "../host/process.ts";
-import { refusedPrograms } from "../host/programs.ts";
 import type { Config } from "../config/types.ts";
 import { needsInspector, policyOf } from "../network/policy.ts";
 import type { Isolation } from "../share/virtiofsd.ts";
@@ -19,9 +18,7 @@ export async function requireTools(host: Host): Promise<void> {
   }
   if (missing.length === 0) return;
   const names = missing.map(({ program }) => program).join(", ");
-  const refused = missing.flatMap(({ program }) => refusedPrograms(program));
   throw new NixboxError(`this host lacks ${names}`, {
-    log: refused.map(({ path, reason }) => `${path} is not run: ${reason}`),
     hint: await installHint(missing.map(({ program }) => program)),
   });
 }

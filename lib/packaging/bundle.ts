@@ -27,7 +27,12 @@ export async function makeBundle(
   await run([...bundlerArgv(options), `--outdir=${directory}/lib`, ...entryPoints], { cwd: root });
   await copyAssets(root, `${directory}/share/nixbox`);
   await noteIdentity(directory);
-  await Deno.copyFile(`${root}/lib/packaging/launcher.sh`, `${directory}/bin/nixbox`);
+  const launcher = await Deno.readTextFile(`${root}/lib/packaging/launcher.sh`);
+  const safePath = await Deno.readTextFile(`${root}/lib/packaging/safe_path.sh`);
+  await Deno.writeTextFile(
+    `${directory}/bin/nixbox`,
+    launcher.replace("#!/bin/sh\n", (first) => `${first}${safePath}`),
+  );
   await Deno.chmod(`${directory}/bin/nixbox`, 0o755);
   await writeDocumentation(directory);
 }

@@ -9,9 +9,10 @@ const mark = "__ARCHIVE__";
  * system call, so the first wins, and the other's copy goes. Written for sh, and for both GNU's and
  * macOS' programs.
  */
-function extractor(hash: string): string {
+async function extractor(hash: string): Promise<string> {
+  const safePath = await Deno.readTextFile(new URL("./safe_path.sh", import.meta.url));
   return `#!/bin/sh
-# nixbox with deno, in one file: unpacked once into the cache, then run from there.
+${safePath}# nixbox with deno, in one file: unpacked once into the cache, then run from there.
 set -eu
 cache=\${XDG_CACHE_HOME:-$HOME/.cache}/nixbox/program
 home=$cache/${hash}
@@ -55,7 +56,7 @@ export async function makeSelfExtracting(
     await run(["cp", "-L", deno, `${directory}/files/deno`]);
     await run(["tar", "-czf", archive, "-C", `${directory}/files`, "deno", "nixbox"]);
     const bytes = await Deno.readFile(archive);
-    const head = new TextEncoder().encode(extractor((await sha256(bytes)).slice(0, 16)));
+    const head = new TextEncoder().encode(await extractor((await sha256(bytes)).slice(0, 16)));
     await Deno.writeFile(output, head, { mode: 0o755 });
     await Deno.writeFile(output, bytes, { append: true });
     await Deno.chmod(output, 0o755);

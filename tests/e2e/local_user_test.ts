@@ -281,3 +281,43 @@ Deno.test("where /proc hides others' processes, a live machine of another user k
   }
   await assertNothingLeft();
 });
+
+const spoiling: readonly (readonly [string, (file: string) => string])[] = [
+  ["a FIFO", (file) => `rm ${file}; mkfifo ${file}`],
+  ["a record of a later version", (file) => `sed -i 's/"version": 3/"version": 4/' ${file}`],
+  ["a symlink", (file) => `ln -sf /etc/hostname ${file}`],
+  ["a huge file", (file) => `truncate -s 40G ${file}`],
+];
+
+for (const [index, [what, spoil]] of spoiling.entries()) {
+  const victim = victims[index % 2 === 0 ? 0 : 3];
+  assert.ok(victim);
+  Deno.test(`${what} in the place of a running machine's record is refused by name, hangs nothing, and doctor --fix clears the machine of ${victim.name}`, async () => {
+    await cleanUp();
+    await using project = await projectOf(victim);
+    await using other = await projectOf(victim, "", "other");
+    await project.mustUp();
+    const { machines: [machine] } = JSON.parse((await project.call(["status", "--json"])).stdout);
+    const file = `${victim.home}/.local/state/nixbox/machines/${machine.id}.json`;
+    await run(["sh", "-c", spoil(file)]);
+    if (victim.uid !== 0) await run(["chown", "-h", "dev:dev", file]);
+    for (
+      const words of [["status"], ["run", "--", "true"], ["up"], ["down"], ["logs", "dnsmasq"]]
+    ) {
+      const { stderr } = await project.call(words, { timeoutMs: 30_000 });
+      assert.ok(stderr.includes(file), `${words.join(" ")}: ${stderr}`);
+    }
+    // Another project's machine is nobody's business.
+    const up = await other.up();
+    assert.equal(up.code, 0, up.stderr);
+    const look = await project.call(["doctor"]);
+    assert.equal(look.code, 1);
+    assert.ok(look.stdout.includes(file), look.stdout);
+    const fix = await project.call(["doctor", "--fix"]);
+    assert.equal(fix.code, 0, fix.stdout + fix.stderr);
+    assert.equal((await other.run("echo alive")).stdout, "alive\n");
+    assert.equal((await other.down()).code, 0);
+    assert.equal((await project.call(["status"])).stdout, "no machine is up\n");
+    await assertNothingLeft();
+  });
+}

@@ -49,6 +49,7 @@ for line in open("/etc/resolv.conf"):
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(question, (line.split()[1], 53))
 END
 done
+getent hosts refused.test; curl -s -m 3 http://80.0.113.11/
 printf '%s\\n' '#!/bin/sh' "printf '${evil}\\\\n' >&2" "printf '${evil}\\\\n'" 'exit 1' >/tmp/evil
 chmod 755 /tmp/evil
 for program in tar cat mount umount systemctl poweroff fuser findmnt; do
@@ -57,6 +58,7 @@ done
 cp /bin/true ~/true 2>/dev/null
 { cat /tmp/evil 2>/dev/null; echo "printf '${evil}\\\\n' >&2"; } >~/.bashrc
 sudo cp /tmp/evil /usr/bin/sudo.new; sudo mv /usr/bin/sudo.new /usr/bin/sudo
+evil
 `;
 
 const evilName = "n\x1b[2J\u202e\u009b31m";
@@ -168,7 +170,7 @@ Deno.test("nor what it has said last, when it has died or a script of its has fa
   await project.run(`printf '${evil}\\n' | sudo tee /dev/ttyS0 >/dev/null`);
   const hasCome = async () => acting.test((await project.call(["logs"])).stdout) || undefined;
   assert.ok(await waitFor(hasCome, { timeoutMs: 30_000 }));
-  await run(["pkill", "-9", "-f", "[q]emu-system"]);
+  await run(["pkill", "-9", "-f", "[m]icrovm@nixbox"]);
   const dead = await project.call(["--verbose", "run", "--", "true"]);
   assert.equal(dead.code, 3, dead.stderr);
   requireHarmless(dead.stderr, "run on a dead machine");

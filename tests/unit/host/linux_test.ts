@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   detectLinux,
   hardLimitOf,
+  isMountInMemory,
   linuxPaths,
   parseStat,
   systemName,
@@ -27,6 +28,14 @@ Deno.test("without a session, sockets go where root makes a directory, secrets t
   assert.deepEqual([inMemory.runtime, inMemory.secrets], [runtime, runtime]);
   const onDisk = linuxPaths(user, env({}), () => false);
   assert.deepEqual([onDisk.runtime, onDisk.secrets], [runtime, "/dev/shm/nixbox-1000"]);
+});
+
+Deno.test("a directory is in memory if what was mounted there last is", () => {
+  const mounts =
+    "/dev/sda / ext4 rw 0 0\ntmpfs /run tmpfs rw 0 0\ntmpfs /run/user/0 tmpfs rw 0 0\n";
+  assert.equal(isMountInMemory(mounts, "/run"), true);
+  assert.equal(isMountInMemory(`${mounts}/dev/sdb /run ext4 rw 0 0\n`, "/run"), false);
+  assert.equal(isMountInMemory("/dev/sda / ext4 rw 0 0\n", "/run"), false);
 });
 
 Deno.test("a relative XDG directory is ignored: it would be the project's", () => {

@@ -150,6 +150,19 @@ for (const [what, reason, make] of plants) {
     }));
 }
 
+Deno.test("a file that others could replace is not read as ours", () =>
+  inDirectory(async (root) => {
+    await Deno.writeTextFile(`${root}/file`, "x");
+    const read = () => readOwnFile(`${root}/file`, { owners: [self], mostBytes: 9, hint: "" });
+    await Deno.chmod(root, 0o777);
+    assert.throws(read, /file lies in a directory that others can write to/);
+    await Deno.chmod(root, 0o1777);
+    assert.equal(read(), "x");
+    await Deno.chmod(root, 0o755);
+    await Deno.chown(root, 12345, null);
+    assert.throws(read, /file lies in a directory of user 12345/);
+  }));
+
 Deno.test("a file of ours is read, and one that is not there is nothing", () =>
   inDirectory(async (root) => {
     await Deno.writeTextFile(`${root}/file`, "ä".repeat(50));

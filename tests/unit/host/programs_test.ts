@@ -7,6 +7,7 @@ import { runAsRoot } from "../../../lib/host/as_root.ts";
 import { privateGroupsOf } from "../../../lib/host/private_group.ts";
 import { privilegeOf } from "../../../lib/host/privilege.ts";
 import { run } from "../../../lib/host/process.ts";
+import { installHint } from "../../../lib/host/tools.ts";
 import { waitFor } from "../../../lib/host/wait.ts";
 import {
   childPath,
@@ -127,7 +128,7 @@ for (const { what, make, refused } of entries) {
   Deno.test(`on PATH, ${what}: its program is ${refused ? "refused by name" : "run"}`, () =>
     inDirectory(async (root) => {
       const entry = await make(root);
-      await withPath(entry, () => {
+      await withPath(entry, async () => {
         const found = findProgram("tool");
         if (refused === undefined) {
           assert.equal(found, `${entry}/tool`);
@@ -136,6 +137,7 @@ for (const { what, make, refused } of entries) {
         }
         assert.equal(found, undefined);
         assert.match(refusedPrograms("tool")[0]?.reason ?? "", refused);
+        assert.match(await installHint(["tool"]), refused);
         assert.throws(() => startableArgv(["tool"]), (error) => {
           assert.ok(error instanceof Error);
           assert.match(error.message, /tool is not run: /);
@@ -254,6 +256,28 @@ Deno.test("what stays behind gets a clean PATH, and no libraries from where it s
         Deno.env.delete("LD_LIBRARY_PATH");
       }
     });
+  }));
+
+Deno.test("a file of the project's is not read first by a shell, or by the loader", () =>
+  inDirectory(async (root) => {
+    await Deno.writeTextFile(`${root}/first`, "echo evil\n");
+    Deno.env.set("BASH_ENV", "first");
+    Deno.env.set("LD_PRELOAD", "./evil.so");
+    try {
+      const { stdout, stderr } = await run(["bash", "-c", "echo $BASH_ENV$LD_PRELOAD"], {
+        cwd: root,
+      });
+      assert.deepEqual([stdout, stderr], ["\n", ""]);
+      Deno.env.set("BASH_ENV", `${root}/first`);
+      assert.match(
+        (await run(["bash", "-c", "true"])).stdout,
+        /evil/,
+        "the user's own, by its path",
+      );
+    } finally {
+      Deno.env.delete("BASH_ENV");
+      Deno.env.delete("LD_PRELOAD");
+    }
   }));
 
 Deno.test("a group is a user's own only if nobody else is in it", () => {

@@ -3,7 +3,8 @@ import type { Host } from "../../../lib/host/host.ts";
 import { pidInLocks } from "../../../lib/host/lock_holder.ts";
 import { run } from "../../../lib/host/process.ts";
 import { readClaim } from "../../../lib/state/claims.ts";
-import { isSharedDirectorySafe } from "../../../lib/state/shared_directory.ts";
+import { isSharedDirectorySafe, slotLockFile } from "../../../lib/state/shared_directory.ts";
+import { lockAsRoot } from "../../../lib/state/slot_lock.ts";
 import {
   chooseSlot,
   claimOf,
@@ -148,6 +149,30 @@ Deno.test("the next one waits for the slots' lock", async () => {
   assert.equal(isHeld, false);
   first.release();
   (await second).release();
+});
+
+Deno.test("a lock that is held too long is named with its holder", async () => {
+  await using place = await SlotsForTest.make();
+  const holder = new Deno.Command("flock", {
+    args: [slotLockFile(place), "sh", "-c", "echo held; exec cat"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const reader = holder.stdout.getReader();
+  await reader.read();
+  await assert.rejects(lockAsRoot(place.host, place, { timeoutMs: 0 }), (error: unknown) => {
+    assert.match(String(error), /the lock of the network slots was not free/);
+    assert.equal(Reflect.get(Object(error), "where"), slotLockFile(place));
+    assert.match(
+      String(Reflect.get(Object(error), "hint")),
+      /process \d+ of \w+ holds it \(\S*flock /,
+    );
+    return true;
+  });
+  await holder.stdin.close();
+  await reader.cancel();
+  await holder.status;
+  (await lockSlots(place.host, place)).release();
 });
 
 Deno.test("who holds a lock is read from the kernel's list", () => {
