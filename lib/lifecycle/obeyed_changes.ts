@@ -10,7 +10,7 @@ import { statePaths } from "../state/store.ts";
 
 /** How far below a share is looked, and at how many names: a guest can make as many as it likes. */
 const deepest = 4;
-const mostNames = 4000;
+const mostNames = 20_000;
 const largestSnapshot = 4_194_304;
 
 /** Paths of what a host runs or obeys, each with what tells that it has changed. */
