@@ -10,7 +10,7 @@ import { statePaths } from "../state/store.ts";
 
 /** How far below a share is looked, and at how many names: a guest can make as many as it likes. */
 const deepest = 4;
-const mostNames = 4000;
+const mostNames = 20_000;
 const largestSnapshot = 4_194_304;
 
 /** Paths of what a host runs or obeys, each with what tells that it has changed. */
@@ -78,7 +78,13 @@ async function look(
   budget: { left: number },
 ): Promise<void> {
   const inside: string[] = [];
-  for (const { name, isDirectory, isSymlink } of await namesIn(directory, budget)) {
+  const entries = await namesIn(directory, budget);
+  if (wanted.has(".git") && depth > 0 && isBareRepository(entries)) {
+    // git takes it for one as soon as somebody is in it.
+    found[directory] = await fingerprintOfGit(directory, budget);
+    return;
+  }
+  for (const { name, isDirectory, isSymlink } of entries) {
     const path = joinPath(directory, name);
     if (share.masks.some((mask) => isWithin(path, mask)) || isProtected(share, path)) continue;
     if (wanted.has(name)) {
@@ -95,10 +101,25 @@ async function fingerprint(path: string, budget: { left: number }): Promise<stri
   const info = await lstatIfExists(path).catch(() => undefined);
   if (info === undefined) return "";
   if (!info.isDirectory) return stamp(info);
-  // The rest of a repository changes with every commit.
-  const names = nameOf(path) === ".git"
-    ? [...gitSealed, ...gitSealedIfThere].filter((name) => name !== "worktrees")
-    : (await namesIn(path, budget)).map(({ name }) => name);
+  if (nameOf(path) === ".git") return await fingerprintOfGit(path, budget);
+  return await fingerprintOf(path, (await namesIn(path, budget)).map(({ name }) => name), budget);
+}
+
+/** The rest of a repository changes with every commit. */
+function fingerprintOfGit(path: string, budget: { left: number }): Promise<string> {
+  const names = [...gitSealed, ...gitSealedIfThere].filter((name) => name !== "worktrees");
+  return fingerprintOf(path, names, budget);
+}
+
+function isBareRepository(entries: readonly Deno.DirEntry[]): boolean {
+  return ["HEAD", "objects", "refs"].every((wanted) => entries.some(({ name }) => name === wanted));
+}
+
+async function fingerprintOf(
+  path: string,
+  names: readonly string[],
+  budget: { left: number },
+): Promise<string> {
   const parts: string[] = [];
   for (const name of names.toSorted()) {
     parts.push(`${name}=${await fingerprint(joinPath(path, name), budget)}`);

@@ -43,9 +43,8 @@ const copySize = "size=8m,nr_inodes=4k,mode=755,nosuid,nodev";
 // A fixed script: what varies comes as arguments. In a mount namespace that nothing else sees, the
 // source is bound to a place of the host's own, where no guest can put another in its stead, and must
 // be the directory that it was. There, up to a "--" each:
-//  - paths that become mount points of their own, so that they cannot be renamed or removed;
-//  - those of them that may be changed, in a directory that may not be (mounted above it);
-//  - those that become read-only;
+//  - pairs: how (ro; rw, in a directory that is ro; rbind, as it is), and a path that becomes a mount point of its own,
+//    so that it cannot be renamed or removed;
 //  - pairs: a directory that is covered, and what is shown in its place: a copy of it that is
 //    the guest's own, or, if it is not there, nothing, read-only.
 //  - names, if any: of the whole, only these are shown, links followed: what they name is the user's.
@@ -56,10 +55,9 @@ export const coverScript = "source=$1 identity=$2 at=$3; shift 3; " +
   'mount --rbind -- "$source" "$at" || exit 1; ' +
   '[ "$(stat -c %d:%i -- "$at")" = "$identity" ] || ' +
   '{ echo "$source is not the directory that it was" >&2; exit 1; }; ' +
-  'while [ "$1" != -- ]; do real "$at/$1"; [ ! -e "$at/$1" ] || ' +
-  'mount --rbind -- "$at/$1" "$at/$1" || exit 1; shift; done; shift; ' +
-  'while [ "$1" != -- ]; do [ ! -e "$at/$1" ] || ' +
-  'mount -o remount,bind,ro -- "$at/$1" || exit 1; shift; done; shift; ' +
+  'while [ "$1" != -- ]; do real "$at/$2"; [ ! -e "$at/$2" ] || ' +
+  '{ mount --rbind -o "$1" -- "$at/$2" "$at/$2" && ' +
+  '{ [ "$1" != rw ] || mount -o remount,bind,rw -- "$at/$2"; }; } || exit 1; shift 2; done; shift; ' +
   'while [ "$1" != -- ]; do real "$at/$1"; if [ -d "$2" ]; then ' +
   `mount -t tmpfs -o ${copySize} none "$at/$1" && cp -a -- "$2/." "$at/$1/" || exit 1; else ` +
   'mount -t tmpfs -o ro,size=4k,mode=555 none "$at/$1" || exit 1; fi; shift 2; done; shift; ' +
@@ -76,10 +74,11 @@ export function coverArguments(share: CoveredShare, at: string): readonly string
   const { sealed, open } = share.protection ?? noProtection;
   const relative = (path: string) => pathBelow(path, source);
   const pins = [...pinsFor(source, [...masks, ...sealed, ...open]), ...sealed, ...open];
+  const wayOf = (path: string) =>
+    isProtected(share, path) ? "ro" : open.some((one) => isWithin(path, one)) ? "rw" : "rbind";
   return [
     ...[source, identity, at],
-    ...[...new Set(pins)].toSorted(byDepth).map(relative),
-    ...["--", ...sealed.map(relative)],
+    ...[...new Set(pins)].toSorted(byDepth).flatMap((path) => [wayOf(path), relative(path)]),
     ...["--", ...masks.flatMap((mask, index) => [relative(mask), copiesOf(share, index)])],
     ...["--", ...share.only ?? [], "--"],
   ];
@@ -100,10 +99,12 @@ export function pinsFor(source: string, covered: readonly string[]): readonly st
   return [...pins].toSorted(byDepth);
 }
 
-/** Whether a guest may change what is at a path of a share that it may write to. */
+/** Whether a path is kept from the guest's hands: of what is sealed or open, the nearest decides. */
 export function isProtected(share: Pick<CoveredShare, "protection">, path: string): boolean {
   const { sealed, open } = share.protection ?? noProtection;
-  return sealed.some((one) => isWithin(path, one)) && !open.some((one) => isWithin(path, one));
+  const nearest = (paths: readonly string[]) =>
+    Math.max(-1, ...paths.filter((one) => isWithin(path, one)).map((one) => one.length));
+  return nearest(sealed) > nearest(open);
 }
 
 function byDepth(a: string, b: string): number {

@@ -113,7 +113,12 @@ for (const [who, user, hasNamespaces] of hosts) {
           const copies = `${parentOf(directory)}/copies`;
           await Deno.mkdir(copies);
           if (user === "dev") await run(["chown", "dev:dev", copies]);
-          for (const [from, to] of [["vm:/tmp/out", "got"], ["vm:/tmp/one", "one"]] as const) {
+          for (
+            const [from, to] of [["vm:/tmp/out", `${copies}/got`], [
+              "vm:/tmp/one",
+              `${copies}/one`,
+            ]] as const
+          ) {
             const { code, stderr } = await run(
               [
                 ...nixbox,

@@ -184,12 +184,14 @@ Deno.test("what changed of the kind is named: deep, nested, replaced; nothing el
   await Deno.writeTextFile(`${path}/a/.envrc`, "changed");
   await Deno.writeTextFile(`${path}/a/b/.vscode/tasks.json`, "changed");
   await run(["git", "init", "-q", `${path}/c/d`]);
+  await run(["git", "init", "-q", "--bare", `${path}/c/bare`]);
   await Deno.writeTextFile(`${path}/new`, "by rename");
   await Deno.rename(`${path}/new`, `${path}/.mcp.json`);
   assert.deepEqual(await changedObeyed(host, record), [
     `${path}/.mcp.json`,
     `${path}/a/.envrc`,
     `${path}/a/b/.vscode`,
+    `${path}/c/bare`,
     `${path}/c/d/.git`,
   ]);
   await run(["git", "-C", `${path}/c/d`, "config", "core.fsmonitor", "evil"]);
