@@ -17,7 +17,8 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
     brief: "stop the machine and remove every trace of it",
     fullDescription:
       `Stops this project's machine: asks the guest, then presses its power button, then
-ends it by force; 15 seconds at most. Works with a broken config, a dead machine and a half-made one.
+ends it by force; 15 seconds at most. Works with a broken config, a dead machine and a half-made one,
+and ends an \`up\` that is under way.
 The machine's disk stays; \`nixbox up\` boots it again.
 
 EXAMPLES
@@ -68,6 +69,7 @@ EXAMPLES
           graceful: `is down (${duration(performance.now() - startedAt)})`,
           forced: `was ended by force (${duration(performance.now() - startedAt)})`,
           "was dead": "was dead; what it left is cleared",
+          "was starting": "was starting; that was ended, and is undone",
           "nothing to stop": "is not up",
         }[result.stop];
         terminal.printError(`${name} ${how}`);

@@ -1,5 +1,5 @@
 import { CommandError, run } from "../host/process.ts";
-import { sessionArgv } from "./ssh.ts";
+import { checkArgv, sessionArgv } from "./ssh.ts";
 
 /** How a command in the guest ended. */
 export interface GuestCommandResult {
@@ -11,8 +11,14 @@ export interface GuestCommandResult {
   readonly stderr: string;
 }
 
+/** Whether the shared connection stands: ssh ends with 255 for its own failures, a command may, too. */
+async function isConnected(runtimeDirectory: string): Promise<boolean> {
+  const { code } = await run(checkArgv(runtimeDirectory), { accept: "any", timeoutMs: 10_000 });
+  return code === 0;
+}
+
 /**
- * Runs a line for the guest's login shell and takes its output. ssh itself ends with 255.
+ * Runs a line for the guest's login shell and takes its output.
  *
  * @throws {CommandError} if the connection failed or the time was over.
  */
@@ -28,7 +34,7 @@ export async function runInGuest(
 ): Promise<GuestCommandResult> {
   const argv = sessionArgv(runtimeDirectory, command, { tty: false });
   const result = await run(argv, { ...options, accept: "any" });
-  if (result.code === 255) {
+  if (result.code === 255 && !await isConnected(runtimeDirectory)) {
     throw new CommandError(argv, 255, result.stderr, { reason: "the connection failed" });
   }
   return result;

@@ -132,6 +132,11 @@ export function sessionArgv(
   return ["ssh", "-F", config, "-o", "ControlMaster=no", tty, sshHost, "--", command];
 }
 
+/** Asks whether the master connection is there. */
+export function checkArgv(runtimeDirectory: string): readonly string[] {
+  return ["ssh", "-F", sshPaths(runtimeDirectory).config, "-O", "check", sshHost];
+}
+
 /** Tells the master connection to end. */
 export function closeArgv(runtimeDirectory: string): readonly string[] {
   return ["ssh", "-F", sshPaths(runtimeDirectory).config, "-O", "exit", sshHost];

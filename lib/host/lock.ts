@@ -8,6 +8,8 @@ export interface LockOptions {
   /** Called once if someone else holds the lock. */
   readonly onWait?: () => void;
   readonly signal?: AbortSignal;
+  /** Written into the file once it is held; empty again when it is released. */
+  readonly note?: string;
 }
 
 /** A lock that is held; it ends with `release` or with this process, however that dies. */
@@ -33,13 +35,30 @@ export async function takeLock(path: string, options: LockOptions): Promise<Held
       told = true;
       return undefined;
     }, { ...options, firstDelayMs: 20, longestDelayMs: 200 });
-    if (held) return { release: () => file.close() };
+    if (held) {
+      await writeNote(file, options.note ?? "");
+      return { release: () => release(file) };
+    }
   } catch (error) {
     file.close();
     throw error;
   }
   file.close();
   return undefined;
+}
+
+async function writeNote(file: Deno.FsFile, note: string): Promise<void> {
+  await file.truncate();
+  await file.write(new TextEncoder().encode(note));
+}
+
+function release(file: Deno.FsFile): void {
+  try {
+    file.truncateSync();
+  } catch {
+    // On a full disk the note stays, and is told from a holder's by its process.
+  }
+  file.close();
 }
 
 async function requirePlainFile(path: string): Promise<void> {

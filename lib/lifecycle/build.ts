@@ -83,6 +83,7 @@ export async function buildProject(
   });
   if (chosen.warning !== undefined) emit({ kind: "warning", message: chosen.warning });
   const lock = await lockProject(host, project.id, {
+    work: "build",
     timeoutMs: 600_000,
     signal: options.signal,
     emit,

@@ -1,6 +1,6 @@
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
-import { isAlive, waitForEnd } from "../host/end_process.ts";
+import { endProcess, isAlive, lifeOf, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import { exists } from "../host/files.ts";
 import { isPrivateDirectory } from "../host/private_directory.ts";
@@ -9,7 +9,8 @@ import { sleep } from "../host/wait.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
-import { lockProject, readRecord, writeRecord } from "../state/store.ts";
+import { readAtWork } from "../state/at_work.ts";
+import { lockProject, readRecord, statePaths, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
@@ -32,8 +33,11 @@ export interface DownResult {
   /** The machine's name, where there was one. */
   readonly name: string | undefined;
   /** How the guest's end came about. */
-  readonly stop: "graceful" | "forced" | "was dead" | "nothing to stop";
+  readonly stop: "graceful" | "forced" | "was dead" | "was starting" | "nothing to stop";
 }
+
+/** What an `up` that is ended may take to undo what it did. */
+const undoMs = 8000;
 
 /** Of the 15 s that `down` may take, the rest is for ending processes by force and cleaning. */
 const gracefulMs = 9000;
@@ -49,18 +53,38 @@ export async function down(
   emit: Emit,
 ): Promise<DownResult> {
   const place = options.place ?? defaultSlotPlace;
-  if (await readRecord(host, id) === undefined) return nothingToStop();
+  const endedUp = await endStartingUp(host, id, emit);
+  if (!endedUp && await readRecord(host, id) === undefined) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
     emit,
+    work: "down",
   });
   try {
     const record = await readRecord(host, id);
-    if (record === undefined) return nothingToStop();
-    return await stop(host, place, record, options, emit);
+    if (record !== undefined) return await stop(host, place, record, options, emit);
+    return endedUp ? { wasUp: false, name: undefined, stop: "was starting" } : nothingToStop();
   } finally {
     lock.release();
   }
+}
+
+/**
+ * Ends an `up` of the project that is under way, in a build or a script, say: it undoes what it did. One
+ * that does not end in time is killed, and `down` clears what it left.
+ *
+ * @returns Whether there was one.
+ */
+async function endStartingUp(host: Host, id: string, emit: Emit): Promise<boolean> {
+  const atWork = readAtWork(host, statePaths(host, id).lock);
+  if (atWork?.work !== "up" || atWork.process.pid === Deno.pid) return false;
+  if (await lifeOf(host, atWork.process) !== "alive") return false;
+  emit({
+    kind: "note",
+    message: `an up of this project is under way (process ${atWork.process.pid}): ending it`,
+  });
+  await endProcess(host, atWork.process, { graceMs: undoMs });
+  return true;
 }
 
 function nothingToStop(): DownResult {
@@ -87,7 +111,12 @@ async function stop(
   if (wasUp && record.state === "running") {
     await runHooks("pre-down", record.hooks.preDown, files, subject, emit);
   }
-  await writeRecord(host, { ...record, state: "stopping" });
+  const stopper = await host.processes.identify(Deno.pid);
+  await writeRecord(host, {
+    ...record,
+    state: "stopping",
+    ...(typeof stopper === "object" ? { stopper } : {}),
+  });
   let isGraceful = false;
   if (wasUp && isReachable && options.force !== true) {
     const patienceMs = Math.min(options.timeoutMs ?? gracefulMs, gracefulMs);

@@ -30,7 +30,7 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
   }
   for (const record of records) {
     const state = await machineState(host, record);
-    if (state === "running" || state === "starting") continue;
+    if (state === "running" || state === "starting" || state === "stopping") continue;
     found.push({ kind: "machine", description: `the machine ${record.name} is ${state}`, record });
   }
   const known = new Set(

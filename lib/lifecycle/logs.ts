@@ -7,6 +7,7 @@ import { defaultSlotPlace } from "../state/slots.ts";
 import { hasTap } from "../state/record.ts";
 import { readRecord, statePaths } from "../state/store.ts";
 import type { LogName } from "./log_names.ts";
+import { LogReader } from "./log_reader.ts";
 
 /** A log's files, and which of their lines belong to it. */
 interface LogSource {
@@ -15,7 +16,7 @@ interface LogSource {
 }
 
 /**
- * The text of one log, in pieces as it grows. Ends at the end of the log, or, with `follow`, when
+ * The text of one log, in pieces of whole lines as it grows. Ends at the end of the log, or, with `follow`, when
  * `signal` aborts.
  *
  * @throws {NixboxError} if there is no such log (yet).
@@ -34,14 +35,12 @@ export async function* readLog(
       hint: "a machine writes its logs from its first `nixbox up` on; dnsmasq's ends with `down`",
     });
   }
-  const offsets = new Map<string, number>();
+  const readers = files.map((file) => new LogReader(file, source.matches));
   do {
-    for (const file of files) {
-      const text = await readFrom(file, offsets);
-      if (text !== "") yield source.matches === undefined ? text : select(text, source.matches);
-    }
+    for (const reader of readers) yield* reader.more();
     if (options.follow) await sleep(200, options.signal).catch(() => {});
   } while (options.follow && options.signal?.aborted !== true);
+  for (const reader of readers) yield* reader.rest();
 }
 
 async function logSource(host: Host, id: string, name: LogName): Promise<LogSource> {
@@ -68,23 +67,4 @@ async function matching(directory: string, pattern: RegExp): Promise<string[]> {
     if (pattern.test(entry.name)) names.push(`${directory}/${entry.name}`);
   }
   return names.sort();
-}
-
-/** What a file has got since the last look; from the start if it was begun anew. */
-async function readFrom(file: string, offsets: Map<string, number>): Promise<string> {
-  const { size } = await Deno.stat(file);
-  const known = offsets.get(file) ?? 0;
-  const offset = size < known ? 0 : known;
-  if (size === offset) return "";
-  using handle = await Deno.open(file);
-  await handle.seek(offset, Deno.SeekMode.Start);
-  const bytes = new Uint8Array(size - offset);
-  const count = await handle.read(bytes) ?? 0;
-  offsets.set(file, offset + count);
-  return new TextDecoder().decode(bytes.subarray(0, count));
-}
-
-function select(text: string, pattern: RegExp): string {
-  const lines = text.split("\n").filter((line) => pattern.test(line));
-  return lines.map((line) => `${line}\n`).join("");
 }

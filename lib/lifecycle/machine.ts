@@ -18,7 +18,10 @@ export async function machineState(host: Host, record: VmRecord): Promise<Machin
     const isUp = record.vmm !== undefined && await isAlive(host, record.vmm);
     return isUp ? "running" : "dead";
   }
-  if (record.state === "stopping") return "stopping";
+  if (record.state === "stopping") {
+    const isStopping = record.stopper !== undefined && await isAlive(host, record.stopper);
+    return isStopping ? "stopping" : "left behind";
+  }
   return await isAlive(host, record.starter) ? "starting" : "left behind";
 }
 

@@ -57,6 +57,7 @@ export async function up(
   const signal = options.signal ?? new AbortController().signal;
   const place = options.place ?? defaultSlotPlace;
   const lock = await lockProject(host, project.id, {
+    work: "up",
     timeoutMs: 600_000,
     signal,
     emit,

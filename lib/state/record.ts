@@ -102,6 +102,8 @@ export interface VmRecord {
   readonly startedAt: number;
   /** The `nixbox up` that is starting it. */
   readonly starter: ProcessIdentity;
+  /** The `nixbox down` that is stopping it. */
+  readonly stopper?: ProcessIdentity | undefined;
   /** The program that runs it. */
   readonly hypervisor: HypervisorName;
   /** Whether the processor's virtualization is used. */
@@ -234,6 +236,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   state: isOneOf("starting", "running", "stopping"),
   startedAt: isNumber,
   starter: isIdentity,
+  stopper: isOptional(isIdentity),
   hypervisor: isOneOf("cloud-hypervisor", "qemu", "vfkit"),
   acceleration: isOneOf("hardware", "emulation"),
   cpus: isInteger,

@@ -12,6 +12,7 @@ import { readOwnFile } from "../host/own_file.ts";
 import { parseJson } from "../host/json.ts";
 import type { Emit } from "../host/progress.ts";
 import { addGuestWritable } from "./guest_writable.ts";
+import { atWorkText, type Work } from "./at_work.ts";
 import { isVmRecord, type VmRecord } from "./record.ts";
 
 /** Where things of one project are kept. */
@@ -158,11 +159,19 @@ export async function recordIds(host: Host): Promise<string[]> {
 export async function lockProject(
   host: Host,
   id: string,
-  options: { timeoutMs: number; emit?: Emit; signal?: AbortSignal },
+  options: { timeoutMs: number; emit?: Emit; signal?: AbortSignal; work?: Work },
 ): Promise<HeldLock> {
   const paths = await prepareState(host, id);
+  const process = await host.processes.identify(Deno.pid);
+  const lockNote = options.work !== undefined && typeof process === "object"
+    ? { note: atWorkText({ work: options.work, process }) }
+    : {};
   const note = { kind: "note", message: "another nixbox is at work here: waiting for it" } as const;
-  const held = await takeLock(paths.lock, { ...options, onWait: () => options.emit?.(note) });
+  const held = await takeLock(paths.lock, {
+    ...options,
+    ...lockNote,
+    onWait: () => options.emit?.(note),
+  });
   if (held !== undefined) {
     // Records are written by whoever holds the lock, so nobody is at it now.
     await removeUnfinished(paths.record);
