@@ -68,6 +68,7 @@ export async function resolveConfig(
       env: { NIX_PATH: "", NIX_CONFIG: "", NIX_USER_CONF_FILES: "/dev/null" },
       timeoutMs,
       mostOutput,
+      isApart: true,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     return resolutionSchema.parse(JSON.parse(withOriginalPaths(stdout, root)));

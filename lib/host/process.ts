@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Characters that it may print to standard output; 64 Mi. A program that prints more is ended. */
   readonly mostOutput?: number;
   readonly signal?: AbortSignal;
+  /** It gets no Ctrl-C of the terminal's: `signal` ends it. Nor can it ask for a password there. */
+  readonly isApart?: boolean;
   /** Called for each line of stderr as it comes, for progress. */
   readonly onStderrLine?: (line: string) => void;
   /** Exit codes that are an answer rather than a failure; `"any"` for all. */
@@ -69,6 +71,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       stderr: "piped",
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.env === undefined ? {} : { env: { ...options.env } }),
+      ...(options.isApart ? { detached: true } : {}),
     }).spawn();
   } catch (error) {
     throw notStarted(argv, error);

@@ -75,7 +75,7 @@ export async function buildProject(
   await using accepted = await tellStep(
     emit,
     "read the config",
-    () => openAcceptedConfig(host, project),
+    () => openAcceptedConfig(host, project, options.signal),
   );
   const chosen = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,

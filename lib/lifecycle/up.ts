@@ -68,7 +68,7 @@ export async function up(
     await using accepted = await tellStep(
       emit,
       "read the config",
-      () => openAcceptedConfig(host, project),
+      () => openAcceptedConfig(host, project, signal),
     );
     const { config } = accepted;
     await keepFromMounts(config.mounts);
@@ -107,7 +107,7 @@ export async function planUp(
   await using accepted = await tellStep(
     emit,
     "read the config",
-    () => openAcceptedConfig(host, project),
+    () => openAcceptedConfig(host, project, signal),
   );
   const { config } = accepted;
   await keepFromMounts(config.mounts);

@@ -26,7 +26,7 @@ export async function updateProject(
   await using accepted = await tellStep(
     emit,
     "read the config",
-    () => openAcceptedConfig(host, project),
+    () => openAcceptedConfig(host, project, options.signal),
   );
   const { hypervisor } = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,

@@ -83,12 +83,16 @@ export interface AcceptedConfig extends AsyncDisposable {
  *
  * @throws {ConsentNeeded} with what there is to accept; {NixboxError} as the config is wrong.
  */
-export async function openAcceptedConfig(host: Host, project: Project): Promise<AcceptedConfig> {
+export async function openAcceptedConfig(
+  host: Host,
+  project: Project,
+  signal?: AbortSignal,
+): Promise<AcceptedConfig> {
   await requireTakenOver(project);
   await requireUntrackedKeys(host, project);
   const snapshot = await Snapshot.make(host);
   try {
-    const examined = await examine(host, project, snapshot);
+    const examined = await examine(host, project, snapshot, signal);
     const review = await reviewOf(host, project, examined);
     if (!review.isAccepted) throw new ConsentNeeded(review, project.configFile);
     await remember(host, project, examined);

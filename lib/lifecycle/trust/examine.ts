@@ -31,6 +31,7 @@ export async function examine(
   host: Host,
   project: Project,
   snapshot: Snapshot,
+  signal?: AbortSignal,
 ): Promise<Examined> {
   const gathered = new Gathered(project.directory);
   const { home } = host.user;
@@ -40,13 +41,17 @@ export async function examine(
     await snapshot.write(gathered);
   };
   await take({ roots: [], isStrict: false });
-  let resolution = await resolveConfig(host, project, snapshot);
+  const options = {
+    files: snapshot.files,
+    ...(signal === undefined ? {} : { signal }),
+  };
+  let resolution = await resolveConfig(host, project, options);
   if (resolution.missing.length > 0) {
     for (const plugin of resolution.missing) {
       plugins.push(await findPlugin(plugin, resolution.builtInNames));
     }
     await take({ roots: plugins, isStrict: false });
-    resolution = await resolveConfig(host, project, snapshot);
+    resolution = await resolveConfig(host, project, options);
   }
   const checked = checkConfig(resolution.resolved, project.configFile);
   const config = { ...checked, mounts: await presentMounts(checked) };
