@@ -117,7 +117,7 @@ class EntryReader {
     if (this.at > this.end) throw cutOff();
   }
 
-  /** What is to go from the end of the path before, and what comes in its stead. */
+  /** What is to go from the end of the path before, and what replaces it. */
   #readCompressedPath(): void {
     const strip = this.#readVariable();
     if (strip > this.#length) throw new UnknownIndex("a path in it is wrong");

@@ -15,7 +15,7 @@ export interface GitRepository {
   readonly commonDirectory: string;
   /**
    * Where `.git` is a file: whether the repository that it names says by itself that this work tree
-   * is one of its own (a linked work tree, or a submodule). A file alone could be anybody's.
+   * is one of its (a linked work tree, or a submodule). A file alone could be anybody's.
    */
   readonly isMutual: boolean;
   readonly objectFormat: GitObjectFormat;

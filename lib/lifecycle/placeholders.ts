@@ -57,7 +57,7 @@ async function makePlaceholder(path: string): Promise<void> {
   }
 }
 
-/** EROFS has no class of its own. */
+/** Deno has no class for EROFS. */
 function isReadOnly(error: unknown): boolean {
   return /os error 30\b/.test(messageOf(error));
 }

@@ -62,7 +62,7 @@ async function otherProjects(host: Pick<Host, "paths">): Promise<readonly string
   const paths = (await knownProjects(host)).map(({ directory }) => configDirectoryOf(directory));
   const found = await Promise.all(paths.map(async (path) => {
     const info = await lstatIfExists(path).catch(() => undefined);
-    // A symlink is no project's; and what it leads to has a path of its own.
+    // A symlink is not a project's: what it leads to is known by its own path.
     return info?.isDirectory && await Deno.realPath(path) === path ? [path] : [];
   }));
   return found.flat();

@@ -41,10 +41,10 @@ export function copiesOf(share: Pick<CoveredShare, "socket">, index: number): st
 const copySize = "size=8m,nr_inodes=4k,mode=755,nosuid,nodev";
 
 // A fixed script: what varies comes as arguments. In a mount namespace that nothing else sees, the
-// source is bound to a place of the host's own, where no guest can put another in its stead, and must
-// be the directory that it was. There, up to a "--" each:
-//  - pairs: how (ro; rw, in a directory that is ro; rbind, as it is), and a path that becomes a mount point of its own,
-//    so that it cannot be renamed or removed;
+// source is bound to a place of the host's own, where no guest can replace it, and must be the
+// directory that it was. There, up to a "--" each:
+//  - pairs: how (ro; rw, in a directory that is ro; rbind, as it is), and a path that becomes its own
+//    mount point, so that it cannot be renamed or removed;
 //  - pairs: a directory that is covered, and what is shown in its place: a copy of it that is
 //    the guest's own, or, if it is not there, nothing, read-only.
 //  - names, if any: of the whole, only these are shown, links followed: what they name is the user's.
@@ -86,7 +86,7 @@ export function coverArguments(share: CoveredShare, at: string): readonly string
 
 /**
  * The directories between a share's top and what is covered in it, upper ones first. A guest that
- * could rename one of them could put another, with a `.nixbox` of its own, in its place.
+ * could rename one of them could put another, with its own `.nixbox`, in its place.
  */
 export function pinsFor(source: string, covered: readonly string[]): readonly string[] {
   const pins = new Set<string>();

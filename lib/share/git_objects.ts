@@ -3,7 +3,7 @@ import { coverArguments, type CoveredShare, coverScript } from "./covers.ts";
 import { confinedDirectory, type ConfinedProgram } from "./sftp.ts";
 
 // A fixed script, as that of sftp.ts, for git and a repository's objects: around them it makes a
-// repository with a config of its own, since git runs what a repository's config names.
+// repository with its own config, since git runs what a repository's config names.
 const readObject = "set -e; chroot=$1 root=$2 format=$3 object=$4 git=$5; shift 5; " +
   'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + coverScript +
   'for file in "$git" "$@"; do mkdir -p "$root${file%/*}"; cp -- "$file" "$root$file"; done; ' +

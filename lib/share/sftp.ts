@@ -24,8 +24,8 @@ export interface Confinement extends CoveredShare {
 /** Where a confined program sees its directory. */
 export const confinedDirectory = "/share";
 
-// A fixed script. Arguments: chroot, the root, ro or rw, the umask, those of the covers, the files of the program up
-// to "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
+// A fixed script. Arguments: chroot, the root, ro or rw, the umask, those of the covers, the files of
+// the program up to "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
 const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3 umask=$4; shift 4; " +
   'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + coverScript +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +

@@ -55,7 +55,8 @@ export async function knownProjects(host: Pick<Host, "paths">): Promise<readonly
   const directory = `${host.paths.state}/projects`;
   const known: KnownProject[] = [];
   try {
-    for await (const { name } of Deno.readDir(directory)) {
+    for await (const { name, isDirectory } of Deno.readDir(directory)) {
+      if (!isDirectory) continue;
       const path = `${directory}/${name}/project.json`;
       const bytes = await readRegularFile(path, largestFile);
       if (bytes === undefined) continue;

@@ -266,6 +266,19 @@ Deno.test("what this host's programs run or obey, a guest can neither change nor
     assert.equal(await exists(`${parent}/mine/missing/x`), false);
   });
 
+  await t.step(
+    "no second name leads to what is held: hard links, links, a file kept open",
+    async () => {
+      const line =
+        "cd ~/workspace; ln .git/config linked; ln .envrc linked2; ln -s .envrc by-link; " +
+        "echo evil >>by-link; echo evil >>/proc/self/cwd/.envrc; exec 3<.envrc; echo evil >/proc/self/fd/3; " +
+        "truncate -s 0 .git/config; chmod 777 .envrc; touch .envrc; setfattr -n user.x -v 1 .envrc; rm by-link";
+      await project.run("sudo", "bash", "-c", line);
+      assert.equal(await kept(), before);
+      assert.equal(await exists(`${directory}/linked`), false);
+    },
+  );
+
   await t.step("status and down name what a guest made where nothing can be held", async () => {
     await project.run("mkdir ~/workspace/sub; cd ~/workspace/sub; git init -q; echo x >.envrc");
     const { stderr } = await project.call(["status"]);
@@ -275,6 +288,9 @@ Deno.test("what this host's programs run or obey, a guest can neither change nor
       `${directory}/sub/.envrc`,
       `${directory}/sub/.git`,
     ]);
+    await git(directory, "config", "by.rename", "1");
+    const replaced = JSON.parse((await project.call(["status", "--json"])).stdout);
+    assert.ok(replaced.machines[0].changed.includes(`${directory}/.git/config`));
     await Deno.remove(`${directory}/sub/.envrc`);
     const down = await project.down();
     assert.equal(down.code, 0, down.stderr);

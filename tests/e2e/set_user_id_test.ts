@@ -113,24 +113,19 @@ for (const [who, user, hasNamespaces] of hosts) {
           const copies = `${parentOf(directory)}/copies`;
           await Deno.mkdir(copies);
           if (user === "dev") await run(["chown", "dev:dev", copies]);
-          for (
-            const [from, to] of [["vm:/tmp/out", `${copies}/got`], [
-              "vm:/tmp/one",
-              `${copies}/one`,
-            ]] as const
-          ) {
+          for (const [from, to] of [["vm:/tmp/out", "got"], ["vm:/tmp/one", "one"]] as const) {
             const { code, stderr } = await run(
               [
                 ...nixbox,
                 ...["sh", "-c", 'umask 027; exec "$@"', "sh"],
-                ...argvOf("--project", directory, "cp", from, to),
+                ...argvOf("--project", directory, "cp", from, `${copies}/${to}`),
               ],
               { cwd: directory, accept: "any" },
             );
             assert.equal(code, 0, stderr);
           }
           const { stdout } = await run(["find", "got", "one", "-printf", "%m %u %p\\n"], {
-            cwd: directory,
+            cwd: copies,
           });
           assert.deepEqual(stdout.trim().split("\n").sort(), [
             `750 ${user} got`,

@@ -130,7 +130,7 @@ Deno.test("a sparse index is unknown only below what it leaves out", async () =>
   assert.equal(known(await readGitTracking(directory, `${directory}/.nixbox`)).entries.length, 2);
 });
 
-Deno.test("a linked work tree has an index of its own, and its repository knows it", async () => {
+Deno.test("a linked work tree has its own index, and its repository knows it", async () => {
   const directory = await repository();
   await git(directory, "commit", "-qm", "1");
   const linked = `${root}/linked work tree`;

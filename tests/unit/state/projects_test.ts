@@ -38,6 +38,7 @@ Deno.test("each project that was used is known, and its .nixbox is hidden from e
     `${root}/c3`,
   ]);
   await Deno.remove(`${root}/c3`, { recursive: true });
+  await Deno.writeTextFile(`${root}/s/projects/stray`, "");
   const hidden = await privateDirectories(host, one);
   assert.ok(hidden.includes(`${root}/a1/.nixbox`));
   assert.ok(hidden.includes(`${root}/b2/deep/.nixbox`));
