@@ -4,7 +4,7 @@ import type { Host, ProcessIdentity } from "../host/host.ts";
 import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { unpassDocker } from "../network/docker.ts";
-import { deleteFirewall, deleteTap } from "../network/linux.ts";
+import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import {
   chooseSlot,
@@ -57,7 +57,7 @@ async function promisedButUnusedMB(host: Host, states: readonly SlotState[]): Pr
   return sum;
 }
 
-/** Removes what an owner that is gone has left in a slot: processes, tap, rules, dnsmasq, claim. */
+/** Removes what an owner that is gone has left in a slot: processes, namespace, rules, dnsmasq, claim. */
 export async function clearSlot(
   host: Host,
   place: SlotPlace,
@@ -71,10 +71,10 @@ export async function clearSlot(
     const identity = await host.processes.identify(pid);
     if (identity !== undefined) await endProcess(host, identity, { graceMs: 1000 });
   }
-  const { tap, table } = slotAddresses(slot);
+  const names = slotAddresses(slot);
   await stopServices(host, place.directory, slot);
-  await unpassDocker(host, tap);
-  await deleteTap(host, tap);
-  await deleteFirewall(host, table);
+  await unpassDocker(host, names.link);
+  await partNamespace(host, names);
+  await deleteFirewall(host, names);
   await run(host.privilege.asRoot(["rm", "-f", slotFile(place, slot)]));
 }

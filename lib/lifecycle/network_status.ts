@@ -1,5 +1,6 @@
 import type { Host } from "../host/host.ts";
-import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import { dnsmasqPaths, hostName, resolverUid } from "../network/dnsmasq.ts";
 import { dnsmasqPid } from "../network/dnsmasq_process.ts";
 import { inspectorOf } from "../network/inspector.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "../network/policy.ts";
@@ -41,15 +42,17 @@ export async function networkStatus(
   if (hasVsock(record)) return await vsockStatus(host, record);
   const { name, network } = record;
   if (network.kind !== "tap") throw new TypeError("a machine is on a tap or on vsock");
-  const { policy, slot, table, address, gateway } = network;
-  const dnsmasq = await dnsmasqPid(host, dnsmasqPaths(place.directory, slot)) !== undefined;
+  const { policy, slot, address, gateway } = network;
+  const names = slotAddresses(slot);
+  const paths = dnsmasqPaths(place.directory, slot);
+  const dnsmasq = await dnsmasqPid(host, paths, resolverUid({ slot })) !== undefined;
   const inspectors = await host.processes.ownedBy(inspectorOf({ slot }).uid);
   return {
     name,
     address,
     gateway,
     policy,
-    allowedAddresses: policy.mode === "filtered" ? await countAllowed(host, table) : 0,
+    allowedAddresses: policy.mode === "filtered" ? await countAllowed(host, names) : 0,
     services: {
       dnsmasq,
       ...(needsInspector(policy) ? { inspector: inspectors.length > 0 } : {}),

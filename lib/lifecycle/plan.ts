@@ -1,6 +1,8 @@
+import { namespaceCommand } from "../host/namespaced.ts";
 import { patchRunner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
+import type { HostNetwork } from "../network/host_network.ts";
 import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
 import { type NetworkPolicy, policyOf } from "../network/policy.ts";
 import { masterArgv } from "../guest/ssh.ts";
@@ -20,6 +22,9 @@ import { requireMasks, shareArgv } from "./share_server.ts";
 /** All that a plan on Linux follows from. */
 export interface PlanInput extends MachineFacts {
   readonly hostHasIpv6: boolean;
+  readonly hostNetwork: HostNetwork;
+  /** Where machines have their addresses. */
+  readonly range: string;
   readonly sharedDirectory: string;
   readonly slot: number;
   readonly resolvers: readonly string[];
@@ -77,7 +82,7 @@ export function makePlan(input: PlanInput): Plan {
 }
 
 function recordOf(input: PlanInput): VmRecord {
-  const { slot, tap, table, gateway, address } = slotAddresses(input.slot);
+  const { slot, tap, table, gateway, address } = slotAddresses(input.slot, input.range);
   const policy = policyOf(input.config.network, input.resolvers);
   return initialRecord(
     input,
@@ -106,7 +111,7 @@ function shareRecords(input: PlanInput): ShareRecord[] {
 }
 
 function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
-  const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory } = input;
+  const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory, hostNetwork, range } = input;
   return networkPlan({
     slot,
     mac,
@@ -115,6 +120,8 @@ function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
     user: input.host.user,
     hostHasIpv6,
     policy,
+    hostNetwork,
+    range,
     canFilterRecords,
     sharedDirectory,
   });
@@ -139,10 +146,11 @@ function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
 
 function rootCommands(
   input: PlanInput,
-  plan: Pick<Plan, "network" | "virtiofsd">,
+  plan: Pick<Plan, "network" | "virtiofsd" | "vmm">,
 ): readonly (readonly string[])[] {
   return [
     ...networkCommands(plan.network),
+    namespaceCommand(input.host.user, slotAddresses(input.slot).namespace, plan.vmm),
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))
       : []),

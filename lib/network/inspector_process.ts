@@ -1,12 +1,13 @@
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
-import { messageOf, NixboxError } from "../host/error.ts";
-import { readTail } from "../host/files.ts";
+import { NixboxError } from "../host/error.ts";
+import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { waitFor } from "../host/wait.ts";
 import { clientHelloReader } from "./client_hello.ts";
 import type { InspectorPaths } from "./inspector.ts";
+import { runInNamespace } from "./namespace.ts";
 
 /** The texts of one slot's inspector, and where it will listen. */
 export interface InspectorFiles {
@@ -18,8 +19,10 @@ export interface InspectorFiles {
   readonly names: string;
   /** The user id that it runs as. */
   readonly uid: number;
-  /** Address and ports that answer once it is ready. */
-  readonly listens: { readonly address: string; readonly ports: readonly number[] };
+  /** The namespace that it runs in. */
+  readonly namespace: string;
+  /** Ports that it listens on once it is ready. */
+  readonly ports: readonly number[];
 }
 
 // HAProxy writes its log to stdout, which stays open when it has gone into its jail.
@@ -36,7 +39,7 @@ export async function startInspector(
   files: InspectorFiles,
   earlier: "finish" | "stop" = "stop",
 ): Promise<void> {
-  const { paths, config, names, uid, listens } = files;
+  const { paths, config, names, uid, ports } = files;
   await runAsRoot(host, ["install", "-d", "-m", "755", paths.jail]);
   await runAsRoot(host, ["tee", paths.clientHello], clientHelloReader);
   await runAsRoot(host, ["tee", paths.names], names);
@@ -47,13 +50,11 @@ export async function startInspector(
     ? []
     : [earlier === "finish" ? "-sf" : "-st", ...before.map(String)];
   const argv = [haproxy, "-db", "-f", paths.config, ...handing];
-  await runAsRoot(host, ["setsid", "--fork", "sh", "-c", start, paths.log, ...argv]);
-  const isNew = async () =>
-    (await host.processes.ownedBy(uid)).some((pid) => !before.includes(pid));
-  const ready = await waitFor(
-    async () => await isNew() && await answers(listens) ? true : undefined,
-    { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 },
-  );
+  await runInNamespace(host, files, ["setsid", "--fork", "sh", "-c", start, paths.log, ...argv]);
+  const ready = await waitFor(async () => {
+    const pid = (await host.processes.ownedBy(uid)).find((one) => !before.includes(one));
+    return pid !== undefined && await listens(pid, ports) ? true : undefined;
+  }, { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 });
   if (ready) return;
   throw new NixboxError("the inspector of TLS and HTTP (haproxy) did not start", {
     hint: "the lines above are its own; `network.inspect = false` does without it",
@@ -61,18 +62,15 @@ export async function startInspector(
   });
 }
 
-async function answers(listens: InspectorFiles["listens"]): Promise<boolean> {
-  for (const port of listens.ports) {
-    try {
-      (await Deno.connect({ hostname: listens.address, port })).close();
-    } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused) return false;
-      throw new NixboxError(`the inspector cannot be reached: ${messageOf(error)}`, {
-        where: `${listens.address}:${port}`,
-      });
-    }
-  }
-  return true;
+/**
+ * Whether somebody in the namespace of a process listens on all the ports (proc_pid_net(5): the state
+ * 0A is LISTEN). A process that has changed its user has bound them before.
+ */
+async function listens(pid: number, ports: readonly number[]): Promise<boolean> {
+  const table = await readTextIfExists(`/proc/${pid}/net/tcp`).catch(() => undefined) ?? "";
+  const open = [...table.matchAll(/^\s*\d+: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 0A /gm)]
+    .map(([, port = ""]) => Number.parseInt(port, 16));
+  return ports.every((port) => open.includes(port));
 }
 
 /** Ends every process of a slot's inspector. */

@@ -79,7 +79,7 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
   });
 
   await t.step("without dnsmasq nothing gets out", async () => {
-    const { stdout } = await run(["pgrep", "-f", "dnsmasq --conf-file=/run/nixbox"]);
+    const { stdout } = await run(["pgrep", "-f", "^[^ ]*dnsmasq --conf-file=/run/nixbox"]);
     await run(["kill", "-9", stdout.trim()]);
     // The watch looks once a second.
     await new Promise((resolve) => setTimeout(resolve, 2500));
