@@ -8,6 +8,7 @@ import { countAllowed } from "../network/refused_sets.ts";
 import { hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { requireRunning } from "./machine.ts";
+import { faultsInWords, faultsOf, isOfRules } from "./network_faults.ts";
 import { runningProxy } from "./proxy_place.ts";
 
 /** A running machine's network as `network status` tells it, also its shape in JSON. */
@@ -28,8 +29,10 @@ export interface NetworkStatus {
     readonly inspector?: boolean;
     readonly proxy?: boolean;
   };
-  /** The rules in force, in words: a sentence each. */
+  /** The rules in force, in words: a sentence each; none where the kernel has others. */
   readonly rules: readonly string[];
+  /** What the kernel has otherwise than it must be, or the host has changed: a sentence each. */
+  readonly problems: readonly string[];
 }
 
 /** Tells what a running machine may reach. @throws {NixboxError} with exit code 3 if none runs. */
@@ -47,6 +50,7 @@ export async function networkStatus(
   const paths = dnsmasqPaths(place.directory, slot);
   const dnsmasq = await dnsmasqPid(host, paths, resolverUid({ slot })) !== undefined;
   const inspectors = await host.processes.ownedBy(inspectorOf({ slot }).uid);
+  const faults = await faultsOf(host, place, { ...record, network });
   return {
     name,
     address,
@@ -57,7 +61,8 @@ export async function networkStatus(
       dnsmasq,
       ...(needsInspector(policy) ? { inspector: inspectors.length > 0 } : {}),
     },
-    rules: rulesInWords(policy),
+    rules: faults.some(isOfRules) ? [] : rulesInWords(policy),
+    problems: faultsInWords(faults),
   };
 }
 
@@ -71,6 +76,7 @@ async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStat
       ? { proxy: await runningProxy(host, record) !== undefined }
       : {},
     rules: vsockRules(policy),
+    problems: [],
   };
 }
 

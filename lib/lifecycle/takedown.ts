@@ -7,7 +7,8 @@ import { closeArgv } from "../guest/ssh.ts";
 import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { unpassDocker } from "../network/docker.ts";
-import { deleteFirewall, partNamespace, restoreForwarding } from "../network/linux.ts";
+import { restoreForwarding } from "../network/forwarding.ts";
+import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import {

@@ -1,7 +1,8 @@
 import { NixboxError } from "../host/error.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { passDocker } from "../network/docker.ts";
-import { enableForwarding, joinNamespace, loadFirewall } from "../network/linux.ts";
+import { enableForwarding } from "../network/forwarding.ts";
+import { joinNamespace, loadFirewall } from "../network/linux.ts";
 import { startServices } from "../network/services.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";

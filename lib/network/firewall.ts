@@ -2,7 +2,7 @@ import { nonPublicRanges } from "../host/ipv4.ts";
 import type { SlotAddresses } from "./addresses.ts";
 import { resolverUid } from "./dnsmasq.ts";
 import type { HostNetwork } from "./host_network.ts";
-import { removeTable } from "./host_rules.ts";
+import { mark, removeTable } from "./host_rules.ts";
 import { inspectorOf } from "./inspector.ts";
 import { linkRules } from "./link_rules.ts";
 import { inspected, needsInspector, type NetworkPolicy, plainPorts } from "./policy.ts";
@@ -44,11 +44,14 @@ function sets({ slot, policy, hostNetwork }: FirewallInput): string {
   const kinds = ["host", "machine", "private", "address"].map((kind) =>
     `  set refused_${kind} { type ipv4_addr . inet_proto . inet_service; ${memory} }\n`
   ).join("");
+  const resolvers = policy.mode === "off" ? [] : policy.resolvers;
   return `${kinds}  set refused_other { type ipv4_addr . inet_proto; ${memory} }
   set refused_ipv6 { type ipv6_addr . inet_proto; ${memory} }
-${addressSet("host4", [slot.hostAddress, ...hostNetwork.addresses])}${
-    addressSet("private4", [...nonPublicRanges, ...hostNetwork.subnets])
-  }${policy.allowPrivate.length === 0 ? "" : addressSet("chosen4", policy.allowPrivate)}${
+${addressSet("resolvers4", resolvers)}${
+    addressSet("host4", [slot.hostAddress, ...hostNetwork.addresses])
+  }${addressSet("private4", [...nonPublicRanges, ...hostNetwork.subnets])}${
+    policy.allowPrivate.length === 0 ? "" : addressSet("chosen4", policy.allowPrivate)
+  }${
     policy.mode === "filtered"
       ? `  set allow4 { type ipv4_addr; size 65535; timeout ${addressLifetime}; flags dynamic,timeout; }\n`
       : ""
@@ -61,20 +64,6 @@ function addressSet(name: string, ranges: readonly string[]): string {
 }
 
 /**
- * Lines for `nft -f -` that tell the rules of a running machine the addresses and subnets that its
- * host has now, and whom its names are asked of.
- */
-export function hostNetworkChange(
-  { table, hostAddress }: SlotAddresses,
-  { addresses, subnets }: HostNetwork,
-): string {
-  const replace = (set: string, ranges: readonly string[]) =>
-    `flush set inet ${table} ${set}\nadd element inet ${table} ${set} { ${ranges.join(", ")} }\n`;
-  return replace("host4", [hostAddress, ...addresses]) +
-    replace("private4", [...nonPublicRanges, ...subnets]);
-}
-
-/**
  * Where packets are taken up in the namespace. To the guest the host comes from the gateway's address,
  * which it has a way to without a route, as in mode `off`.
  */
@@ -82,6 +71,7 @@ function hooks({ slot, policy }: FirewallInput): string {
   const { tap, uplink, address, gateway, hostAddress, wayOut, wayToHost } = slot;
   return `${arriving({ slot, policy })}  chain untracked {
     type filter hook prerouting priority raw; policy accept;
+    iifname "${tap}" meta mark set ${mark}
     iifname "${tap}" udp sport 68 udp dport 67 notrack
   }
   chain input {
@@ -115,11 +105,6 @@ function sending({ slot, policy }: Pick<FirewallInput, "slot" | "policy">): stri
   const { uplink, tap } = slot;
   const { uid: inspector } = inspectorOf(slot);
   const resolver = resolverUid(slot);
-  const upstream = policy.resolvers.length === 0 || policy.mode === "off"
-    ? ""
-    : `    oifname "${uplink}" ip daddr { ${
-      policy.resolvers.join(", ")
-    } } meta l4proto { tcp, udp } th dport 53 accept\n`;
   return `  chain output {
     type filter hook output priority filter; policy drop;
 ${
@@ -136,7 +121,8 @@ ${
     oifname "lo" accept
     oifname "${tap}" udp sport 67 udp dport 68 accept
     ct direction reply ct state established,related accept
-${upstream}    goto refuse
+    oifname "${uplink}" ip daddr @resolvers4 meta l4proto { tcp, udp } th dport 53 accept
+    goto refuse
   }
 `;
 }

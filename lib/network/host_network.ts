@@ -7,7 +7,7 @@ import { NixboxError } from "../host/error.ts";
 
 /** What a host has of IPv4 now. */
 export interface HostNetwork {
-  /** Its own addresses. */
+  /** Its own addresses, without those of the links to machines. */
   readonly addresses: readonly string[];
   /** Networks that it is in, as ADDRESS/LENGTH: its neighbours are no more public than it is. */
   readonly subnets: readonly string[];
@@ -56,7 +56,7 @@ export function parseHostNetwork(addressText: string, routeText: string): HostNe
     });
   }
   const theirs = found.data.filter(({ ifname }) => !isOurs(ifname));
-  const all = found.data.flatMap(({ addr_info = [] }) => addr_info);
+  const all = theirs.flatMap(({ addr_info = [] }) => addr_info);
   const outer = theirs.filter(({ ifname }) => ifname !== "lo")
     .flatMap(({ addr_info = [] }) => addr_info);
   return {

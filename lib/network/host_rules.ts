@@ -5,12 +5,12 @@ import { rulesOfSlot, type SlotAddresses } from "./addresses.ts";
  * is marked, and what is not marked has no route. Its bits are apart from those that others use
  * (Tailscale's 0xff0000, Kubernetes' 0xc000); it is taken off before a packet leaves.
  */
-const mark = "0x6e000000";
+export const mark = "0x6e000000";
 
 /**
  * The host's nftables rules of one slot: what comes from its namespace goes to other networks under
  * the host's address. What the guest may reach is decided before, in the namespace; should these
- * rules go, nothing gets out ({@linkcode linkBatch} says why). No chain has a drop policy: they
+ * rules go, nothing gets out ({@linkcode routingBatch} says why). No chain has a drop policy: they
  * accept what is not of this slot.
  */
 export function hostRules(slot: SlotAddresses): string {
@@ -57,9 +57,22 @@ function endsOf({ slot }: SlotAddresses): { readonly host: string; readonly name
   return { host: `02:6e:62:78:${number}:01`, namespace: `02:6e:62:78:${number}:02` };
 }
 
+/** Lines for `ip -batch -` on the host that make the veth pair, its end here still down. */
+export function linkBatch(slot: SlotAddresses, hostHasIpv6: boolean): string {
+  const { link, uplink, namespace, hostAddress } = slot;
+  const ends = endsOf(slot);
+  return [
+    `link add ${link} address ${ends.host} type veth peer name ${uplink} ` +
+    `address ${ends.namespace} netns ${namespace}`,
+    ...(hostHasIpv6 ? [`link set dev ${link} addrgenmode none`] : []),
+    `address add ${hostAddress}/32 dev ${link}`,
+    "",
+  ].join("\n");
+}
+
 /**
- * Lines for `ip -batch -` on the host: the veth pair, the routes to the slot, and who may use them.
- * They are routing, which no flush of nftables or iptables touches:
+ * Lines for `ip -batch -` on the host: the routes to a slot, and who may use them. No flush of
+ * nftables or iptables touches routing:
  *
  * - of this host's users only `uid` (and root) reach the guest, and nobody the resolver or inspector;
  * - this host's services have no route for an answer to the namespace, and with the reverse path
@@ -67,50 +80,62 @@ function endsOf({ slot }: SlotAddresses): { readonly host: string; readonly name
  *   comes by `wayToHost` is answered;
  * - what the host's rules have not marked has no way further.
  */
-export function linkBatch(
-  slot: SlotAddresses,
-  options: { readonly uid: number; readonly hostHasIpv6: boolean },
-): string {
-  const { link, uplink, namespace, hostAddress, wayOut, wayToHost, address } = slot;
-  const { network, range, routes, firstRule } = slot;
-  const ends = endsOf(slot);
+export function routingBatch(slot: SlotAddresses, uid: number): string {
+  const { link, hostAddress, wayOut, wayToHost, address, routes, firstRule } = slot;
   const route = (to: string, via = "") =>
-    `route add ${to}${via} dev ${link} src ${hostAddress} table ${routes}`;
-  const byUs = `via ${wayOut}`;
-  const users = [...new Set([options.uid, 0])];
-  const rules = [
-    ...users.map((uid) => `iif lo uidrange ${uid}-${uid} to ${address} lookup ${routes}`),
-    `iif lo to ${wayToHost} lookup ${routes}`,
-    `iif lo to ${network} prohibit`,
-    `iif ${link} to ${range} prohibit`,
-    `iif ${link} fwmark ${mark} goto ${firstRule + rulesOfSlot - 1}`,
-    `iif ${link} prohibit`,
-  ];
+    `route replace ${to}/32${via} dev ${link} src ${hostAddress} table ${routes}`;
+  const via = ` via ${wayOut} onlink`;
+  const rules = routingRules(slot, uid);
   return [
-    `link add ${link} address ${ends.host} type veth peer name ${uplink} ` +
-    `address ${ends.namespace} netns ${namespace}`,
-    ...(options.hostHasIpv6 ? [`link set dev ${link} addrgenmode none`] : []),
-    `address add ${hostAddress}/32 dev ${link}`,
-    // From here on the rules stand before there is anything that they are about.
-    `rule add pref ${firstRule + rulesOfSlot - 1} to ${network} lookup ${routes}`,
-    ...rules.map((rule, index) => `rule add pref ${firstRule + index} ${rule}`),
+    // The last first, which another one leads to.
+    ...[...rules.entries()].toReversed().map(([index, rule]) =>
+      `rule add pref ${firstRule + index} ${rule}`
+    ),
     `link set dev ${link} up`,
-    route(`${wayOut}/32`),
-    route(`${wayToHost}/32`, ` ${byUs} onlink`),
-    route(`${address}/32`, ` ${byUs} onlink`),
-    `neighbor replace ${wayOut} lladdr ${ends.namespace} dev ${link} nud permanent`,
+    route(wayOut),
+    route(wayToHost, via),
+    route(address, via),
+    `neighbor replace ${wayOut} lladdr ${endsOf(slot).namespace} dev ${link} nud permanent`,
     "",
   ].join("\n");
 }
 
+/** The rules of routing (ip-rule(8)) of a slot, by their order. */
+function routingRules(slot: SlotAddresses, uid: number): readonly string[] {
+  const { link, network, range, routes, firstRule, wayToHost, address } = slot;
+  const users = uid === 0 ? [0, 0] : [uid, 0];
+  const rules = [
+    ...users.map((user) => `iif lo uidrange ${user}-${user} to ${address} lookup ${routes}`),
+    `iif lo to ${wayToHost} lookup ${routes}`,
+    `iif lo to ${network} prohibit`,
+    `iif ${link} to ${range} prohibit`,
+  ];
+  const last = firstRule + rules.length + 2;
+  return [
+    ...rules,
+    `iif ${link} fwmark ${mark} goto ${last}`,
+    `iif ${link} prohibit`,
+    `to ${network} lookup ${routes}`,
+  ];
+}
+
+/** How many rules of routing a slot has when all are there. */
+export function routingRuleCount(slot: SlotAddresses): number {
+  return routingRules(slot, 0).length;
+}
+
 /** Lines for `ip -netns NAMESPACE -batch -`: the namespace's end of the pair, and the way out. */
 export function uplinkBatch(slot: SlotAddresses, hostHasIpv6: boolean): string {
-  const { uplink, hostAddress, wayOut, wayToHost } = slot;
+  const { uplink, hostAddress, wayOut, wayToHost, tap } = slot;
   return [
     "link set dev lo up",
     ...(hostHasIpv6 ? [`link set dev ${uplink} addrgenmode none`] : []),
     `address add ${wayOut}/32 dev ${uplink}`,
     `address add ${wayToHost}/32 dev ${uplink}`,
+    // The same as on the host: without rules that mark it, nothing of the guest's has a way.
+    "rule add pref 102 lookup main",
+    `rule add pref 101 iif ${tap} prohibit`,
+    `rule add pref 100 iif ${tap} fwmark ${mark} goto 102`,
     `link set dev ${uplink} up`,
     `route add ${hostAddress}/32 dev ${uplink} src ${wayOut}`,
     `route add default via ${hostAddress} dev ${uplink} src ${wayOut}`,

@@ -3,7 +3,8 @@ import { messageOf, NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import type { SlotAddresses } from "./addresses.ts";
-import { removeRulesBatch, removeTable } from "./host_rules.ts";
+import { forwardSwitch } from "./forwarding.ts";
+import { removeRulesBatch, removeTable, routingBatch } from "./host_rules.ts";
 import { explainRefusal } from "./kernel_features.ts";
 import { deleteNamespace, runInNamespace } from "./namespace.ts";
 
@@ -71,18 +72,17 @@ export async function deleteFirewall(host: Host, slot: SlotNames): Promise<void>
   await deleteNamespace(host, slot.namespace);
 }
 
-/** Switches of a namespace or an interface that are on with "1" (Linux, ip-sysctl). */
-const switches = {
-  forward: "/proc/sys/net/ipv4/ip_forward",
-  checkReversePath: (link: string) => `/proc/sys/net/ipv4/conf/${link}/rp_filter`,
-} as const;
+/** Whether an interface takes only packets that their sender could be answered by (ip-sysctl). */
+export function reversePathSwitch(link: string): string {
+  return `/proc/sys/net/ipv4/conf/${link}/rp_filter`;
+}
 
 /** Joins a slot's namespace to the host, and puts its tap into use. */
 export async function joinNamespace(host: Host, plan: NamespacePlan): Promise<void> {
   const { slot, link, uplink } = plan;
   await runAsRoot(host, ["ip", "-batch", "-"], link);
-  await runAsRoot(host, ["tee", switches.checkReversePath(slot.link)], "1\n");
-  await runInNamespace(host, slot, ["tee", switches.forward], "1\n");
+  await runAsRoot(host, ["tee", reversePathSwitch(slot.link)], "1\n");
+  await runInNamespace(host, slot, ["tee", forwardSwitch], "1\n");
   await runAsRoot(host, ["ip", "-netns", slot.namespace, "-batch", "-"], uplink);
 }
 
@@ -96,22 +96,16 @@ export async function partNamespace(host: Host, slot: SlotNames): Promise<void> 
   await runAsRoot(host, ["ip", "-force", "-batch", "-"], batch, { accept: "any" });
 }
 
+/** Makes the host's routes and rules of routing of a slot again, and its check of the way back. */
+export async function restoreRouting(host: Host, slot: SlotAddresses, uid: number): Promise<void> {
+  const removal = removeRulesBatch(slot);
+  await runAsRoot(host, ["ip", "-force", "-batch", "-"], removal, { accept: "any" });
+  await runAsRoot(host, ["ip", "-batch", "-"], routingBatch(slot, uid));
+  await runAsRoot(host, ["tee", reversePathSwitch(slot.link)], "1\n");
+}
+
 /** What a slot is known by, whatever its addresses. */
 export type SlotNames = Pick<SlotAddresses, "namespace" | "link" | "table" | "firstRule">;
-
-/** Lets the host forward IPv4, remembering in `memory` that it did not before. */
-export async function enableForwarding(host: Host, memory: string): Promise<void> {
-  if ((await Deno.readTextFile(switches.forward)).trim() === "1") return;
-  await runAsRoot(host, ["tee", memory], "0\n");
-  await runAsRoot(host, ["tee", switches.forward], "1\n");
-}
-
-/** Puts forwarding back as it was, when the last machine has gone. */
-export async function restoreForwarding(host: Host, memory: string): Promise<void> {
-  if (!await exists(memory)) return;
-  await runAsRoot(host, ["tee", switches.forward], "0\n");
-  await runAsRoot(host, ["rm", "-f", memory]);
-}
 
 function errorText(error: unknown): string {
   const log = error instanceof NixboxError ? error.log.join("\n") : "";

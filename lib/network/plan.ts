@@ -3,10 +3,11 @@ import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers, resolverUid } from "./dnsm
 import { dnsmasqCommand, type DnsmasqFiles, prepareArguments } from "./dnsmasq_process.ts";
 import { firewallRules } from "./firewall.ts";
 import type { HostNetwork } from "./host_network.ts";
-import { hostRules, linkBatch, uplinkBatch } from "./host_rules.ts";
+import { forwardSwitch } from "./forwarding.ts";
+import { hostRules, linkBatch, routingBatch, uplinkBatch } from "./host_rules.ts";
 import { inspectorConfig, inspectorNames, inspectorOf, inspectorPaths } from "./inspector.ts";
 import type { InspectorFiles } from "./inspector_process.ts";
-import type { NamespacePlan } from "./linux.ts";
+import { type NamespacePlan, reversePathSwitch } from "./linux.ts";
 import { inNamespace } from "./namespace.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "./policy.ts";
 import { createTapBatch, openTapBatch } from "./tap.ts";
@@ -33,6 +34,8 @@ export interface NetworkPlanInput {
 
 /** One guest's network: every text and command that makes it. */
 export interface NetworkPlan extends NamespacePlan {
+  /** What the rules know of the host. */
+  readonly hostNetwork: HostNetwork;
   /** Whether the host must forward packets. */
   readonly forwards: boolean;
   /** DHCP and DNS. */
@@ -53,10 +56,11 @@ export function networkPlan(input: NetworkPlanInput): NetworkPlan {
   const uid = resolverUid(slot);
   return {
     slot,
+    hostNetwork: input.hostNetwork,
     tap: createTapBatch(slot, { uid: user.uid, cpus: input.cpus, hostHasIpv6 }),
     firewall: firewallRules({ slot, mac, policy, hostNetwork: input.hostNetwork }),
     hostRules: hostRules(slot),
-    link: linkBatch(slot, { uid: user.uid, hostHasIpv6 }),
+    link: linkBatch(slot, hostHasIpv6) + routingBatch(slot, user.uid),
     uplink: uplinkBatch(slot, hostHasIpv6) + openTapBatch(slot, mac),
     forwards: policy.mode !== "off",
     dnsmasq: {
@@ -103,12 +107,10 @@ export function networkCommands(plan: NetworkPlan): readonly (readonly string[])
     inside("nft", "-f", "-"),
     ["nft", "-f", "-"],
     ["ip", "-batch", "-"],
-    ["tee", `/proc/sys/net/ipv4/conf/${slot.link}/rp_filter`],
-    inside("tee", "/proc/sys/net/ipv4/ip_forward"),
+    ["tee", reversePathSwitch(slot.link)],
+    inside("tee", forwardSwitch),
     ["ip", "-netns", slot.namespace, "-batch", "-"],
-    ...(plan.forwards
-      ? [["tee", "/proc/sys/net/ipv4/ip_forward"], ["iptables", "-I", "DOCKER-USER", "..."]]
-      : []),
+    ...(plan.forwards ? [["tee", forwardSwitch], ["iptables", "-I", "DOCKER-USER", "..."]] : []),
     ["sh", "-c", "(lib/network/dnsmasq_process.ts)", ...dnsmasq.prepare.slice(2)],
     ["tee", dnsmasq.paths.servers],
     ["tee", dnsmasq.paths.config],
@@ -120,6 +122,9 @@ export function networkCommands(plan: NetworkPlan): readonly (readonly string[])
       ["tee", inspector.paths.config],
       inside("haproxy", "-db", "-f", inspector.paths.config),
     ]),
+    inside("nft", "--stateless", "--terse", "list", "ruleset"),
+    ["nft", "--stateless", "--terse", "list", "table", "inet", slot.table],
+    ["tee", `${dnsmasq.paths.directory}/rules`],
     ...(watch === undefined ? [] : [inside("sh", "-c", "(lib/network/watch.ts)", watch.directory)]),
   ];
 }

@@ -18,6 +18,8 @@ export interface NetworkPolicy {
   readonly allowPrivate: readonly string[];
   /** Upstream resolvers. */
   readonly resolvers: readonly string[];
+  /** Whether those are the host's own, which may change. */
+  readonly followsHost?: boolean | undefined;
 }
 
 /** The policy that a config asks for, with the resolvers that this host uses. */
@@ -25,8 +27,19 @@ export function policyOf(
   network: Config["network"],
   resolvers: readonly string[],
 ): NetworkPolicy {
-  const { mode, domains, ports, inspect, allowHost, allowPrivate } = network;
-  return { mode, domains, denied: [], ports, inspect, allowHost, allowPrivate, resolvers };
+  const { mode, domains, ports, inspect, allowHost, allowPrivate, dns } = network;
+  const followsHost = dns.length === 0;
+  return {
+    mode,
+    domains,
+    denied: [],
+    ports,
+    inspect,
+    allowHost,
+    allowPrivate,
+    resolvers,
+    followsHost,
+  };
 }
 
 /** Ports whose connections say the name that they are for. */

@@ -4,6 +4,7 @@ import { dnsmasqPaths, resolverUid } from "./dnsmasq.ts";
 import { removeSlotDirectory, startDnsmasq, stopDnsmasq } from "./dnsmasq_process.ts";
 import { inspectorOf } from "./inspector.ts";
 import { startInspector, stopInspector } from "./inspector_process.ts";
+import { rememberRules } from "./kernel_state.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { startWatch, stopWatch } from "./watch.ts";
 
@@ -13,6 +14,7 @@ export async function startServices(host: Host, plan: NetworkPlan): Promise<void
   const pid = await startDnsmasq(host, plan.dnsmasq);
   if (plan.inspector !== undefined) await startInspector(host, plan.inspector);
   if (plan.watch !== undefined) await startWatch(host, plan.watch, pid);
+  await rememberRules(host, plan.slot, plan.dnsmasq.paths.directory, plan.hostNetwork);
 }
 
 /** Ends the programs of a slot and removes what they wrote; also of a start that was cut short. */
