@@ -60,6 +60,48 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
     assertOnlyAllowed(await newContacts());
   });
 
+  await t.step(
+    "a flush of the host's rules opens nothing; status and doctor tell, refresh puts right",
+    async () => {
+      await run(["nft", "flush", "ruleset"]);
+      await newContacts();
+      await mustHold(
+        project,
+        stillHolds.map((one): Attack =>
+          // What goes to the resolver gets its refusal as before; the rest has no way, which is told, too.
+          one.does.kind === "dns" || one.does.kind === "http"
+            ? { ...one, expected: "unanswered" }
+            : one
+        ),
+      );
+      assert.deepEqual(await newContacts(), []);
+      const status = await project.call(["network", "status"]);
+      assert.equal(status.code, 1);
+      assert.match(status.stderr, /rules for it are gone or changed.*`nixbox network refresh`/);
+      assert.match(status.stderr, /forwards packets for others, too/);
+      const doctor = await project.call(["doctor"]);
+      assert.equal(doctor.code, 1);
+      assert.match(doctor.stdout, /network of box .*rules for it are gone/);
+      const refresh = await project.call(["network", "refresh"]);
+      assert.equal(refresh.code, 0, refresh.stderr);
+      assert.match(refresh.stdout, /^put right: this host's rules for it are gone/m);
+      assert.equal((await project.call(["network", "status"])).code, 0);
+      assert.equal((await project.call(["network", "refresh"])).stdout, "all was right\n");
+      await mustHold(project, [...stillWorks, ...stillHolds]);
+    },
+  );
+
+  await t.step("nor do rules that somebody takes out of the namespace", async () => {
+    await run(["nsenter", "--net=/run/netns/nbx0", "nft", "flush", "ruleset"]);
+    const away = await project.run("curl -sS -m 3 http://80.0.113.10/");
+    assert.notEqual(away.code, 0);
+    const status = await project.call(["network", "status"]);
+    assert.match(status.stderr, /the rules in its network namespace are not those/);
+    assert.doesNotMatch(status.stdout, /names are resolved/);
+    assert.equal((await project.call(["network", "refresh"])).code, 0);
+    await mustHold(project, [...stillWorks, ...stillHolds]);
+  });
+
   await t.step("a download goes on when its address has left the answers", async () => {
     const download = project.run("curl -sS -m 20 http://allowed.test/slow/40 | wc -c");
     await new Promise((resolve) => setTimeout(resolve, 1500));

@@ -71,6 +71,8 @@ for (const [name, flush] of Object.entries(flushes)) {
         await assertShut(slot, `rp_filter ${value}`);
         // Fails closed: not even what was allowed.
         assert.notEqual((await slot.run(`${curl} http://80.0.113.10/`)).stdout, "200");
+        await slot.run("echo x | nc -u -w 1 80.0.113.11 9999");
+        assert.deepEqual(await newContacts(), []);
       }
       await Deno.writeTextFile("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
     });
@@ -100,6 +102,8 @@ Deno.test("without the rules in its namespace a guest has no way out, nor to the
   assert.equal((await slot.inside("nft", "flush", "ruleset")).code, 0);
   await assertShut(slot, "without rules inside");
   assert.notEqual((await slot.run(`${curl} http://80.0.113.11/`)).stdout, "200");
+  await slot.run("echo x | nc -u -w 1 80.0.113.11 9999");
+  assert.deepEqual(await newContacts(), []);
   await run(["nft", "flush", "ruleset"]);
   await assertShut(slot, "without any rules");
 });
