@@ -43,9 +43,9 @@ export async function notReachableError(
   afterMs: number,
   consoleLog: string,
 ): Promise<NixboxError> {
-  const { address, tap } = record.network;
+  const { address } = record.network;
   const chain = [
-    found.hasLink ? `link: ${tap} is up` : `link: no hypervisor holds ${tap}`,
+    found.hasLink ? "link: the tap is up" : "link: no hypervisor holds the tap",
     found.hasLease ? `lease: the guest has ${address}` : "lease: the guest asked for no address",
     {
       open: "port: sshd answers, but no login succeeded",

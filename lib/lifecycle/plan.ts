@@ -83,7 +83,10 @@ export function makePlan(input: PlanInput): Plan {
 
 function recordOf(input: PlanInput): VmRecord {
   const { slot, tap, table, gateway, address } = slotAddresses(input.slot, input.range);
-  const policy = policyOf(input.config.network, input.resolvers);
+  const policy = {
+    ...policyOf(input.config.network, input.resolvers),
+    followsHost: input.config.network.dns.length === 0,
+  };
   return initialRecord(
     input,
     shareRecords(input),

@@ -12,7 +12,7 @@ export function linkRules(
   const { table, tap, address, gateway } = slot;
   const arp = `arp operation request arp saddr ether ${mac} arp saddr ip ${address}`;
   return `${removeTable("netdev", table)}table netdev ${table} {
-  chain arriving {
+  chain frames {
     type filter hook ingress device "${tap}" priority -500; policy drop;
     ether saddr != ${mac} counter drop
     ether type arp ${arp} arp daddr ip ${gateway} limit rate 10/second burst 20 packets accept

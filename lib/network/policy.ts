@@ -27,19 +27,8 @@ export function policyOf(
   network: Config["network"],
   resolvers: readonly string[],
 ): NetworkPolicy {
-  const { mode, domains, ports, inspect, allowHost, allowPrivate, dns } = network;
-  const followsHost = dns.length === 0;
-  return {
-    mode,
-    domains,
-    denied: [],
-    ports,
-    inspect,
-    allowHost,
-    allowPrivate,
-    resolvers,
-    followsHost,
-  };
+  const { mode, domains, ports, inspect, allowHost, allowPrivate } = network;
+  return { mode, domains, denied: [], ports, inspect, allowHost, allowPrivate, resolvers };
 }
 
 /** Ports whose connections say the name that they are for. */
