@@ -82,6 +82,7 @@ export const nonPublicRanges: readonly string[] = [
 export const privateRanges: readonly string[] = [
   "10.0.0.0/8",
   "100.64.0.0/10",
+  "168.63.129.16/32",
   "169.254.0.0/16",
   "172.16.0.0/12",
   "192.168.0.0/16",

@@ -5,7 +5,7 @@ import { dnsmasqPid } from "../network/dnsmasq_process.ts";
 import { inspectorOf } from "../network/inspector.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "../network/policy.ts";
 import { countAllowed } from "../network/refused_sets.ts";
-import { hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
+import { hasTap, hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { requireRunning } from "./machine.ts";
 import { faultsInWords, faultsOf, isOfRules } from "./network_faults.ts";
@@ -64,6 +64,16 @@ export async function networkStatus(
     rules: faults.some(isOfRules) ? [] : rulesInWords(policy),
     problems: faultsInWords(faults),
   };
+}
+
+/** What is wrong with a running machine's network, a sentence each. */
+export async function networkProblems(
+  host: Host,
+  id: string,
+  place: SlotPlace = defaultSlotPlace,
+): Promise<readonly string[]> {
+  const record = await requireRunning(host, id);
+  return hasTap(record) ? faultsInWords(await faultsOf(host, place, record)) : [];
 }
 
 async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStatus> {

@@ -79,6 +79,8 @@ export const nearby: readonly Attack[] = [
   refused("a server in the host's LAN", tcp("192.168.77.10", 80), true),
   refused("a private network behind the gateway", tcp("10.55.0.10", 80), true),
   refused("the cloud's metadata", tcp("169.254.169.254", 80), true),
+  refused("Azure's WireServer, at a public address", tcp("168.63.129.16", 80), true),
+  refused("a neighbour in the host's own public network", tcp("80.0.2.1", 80), true),
   refused("another machine's gateway", tcp("10.201.5.1", 53)),
   refused("another machine", tcp("10.201.5.2", 22)),
   refused("this network's loopback by another address", tcp("127.0.0.2", 9)),

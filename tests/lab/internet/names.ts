@@ -36,7 +36,7 @@ export const rebindingNames: readonly Name[] = [
 ];
 
 /** Places with a server that no name of the first table leads to. */
-const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254"];
+const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254", "168.63.129.16"];
 
 /** The server in the private network that the machine under test has an interface in. */
 export const lanServer = "192.168.77.10";
@@ -47,7 +47,7 @@ export function addresses(): string[] {
 }
 
 export function serverAddresses(): string[] {
-  return [...addresses(), lanServer];
+  return [...addresses(), lanServer, resolverAddress];
 }
 
 /** The name server's configuration: it knows the tables and asks nobody. Every TTL is 0. */
