@@ -108,6 +108,7 @@ function tlsSections(slot: SlotAddresses, paths: InspectorPaths): string {
 frontend tls
   mode tcp
   bind ${slot.gateway}:${ports.tlsPort}
+  filter lua.one_name
   log-format "%Ts\\ttls\\t%[var(sess.name)]\\t%[dst]\\t%[var(sess.problem)]"
   tcp-request inspect-delay 10s
   tcp-request content set-var(sess.problem) str(no-tls)

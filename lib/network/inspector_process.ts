@@ -6,6 +6,7 @@ import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { waitFor } from "../host/wait.ts";
 import { clientHelloReader } from "./client_hello.ts";
+import { helloRetryFilter } from "./hello_retry.ts";
 import type { InspectorPaths } from "./inspector.ts";
 import { runInNamespace } from "./namespace.ts";
 
@@ -41,7 +42,7 @@ export async function startInspector(
 ): Promise<void> {
   const { paths, config, names, uid, ports } = files;
   await runAsRoot(host, ["install", "-d", "-m", "755", paths.jail]);
-  await runAsRoot(host, ["tee", paths.clientHello], clientHelloReader);
+  await runAsRoot(host, ["tee", paths.clientHello], clientHelloReader + helloRetryFilter);
   await runAsRoot(host, ["tee", paths.names], names);
   await runAsRoot(host, ["tee", paths.config], config);
   const haproxy = await host.which("haproxy") ?? "haproxy";

@@ -97,6 +97,7 @@ const problems: Readonly<Record<string, string>> = {
   "?nameless": "TLS without a server name",
   "?encrypted": "TLS that hides its server name (ECH)",
   "?unreadable": "TLS whose first message cannot be read",
+  "retry": "TLS that names another site when the server asks for its first message again",
   "no-tls": "a connection to port 443 that is no TLS",
   "unresolved": "the name has no address that may be reached",
   "method": "a request that is no plain HTTP to one host",

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
 import { attack, hostServices, isAsExpected, table } from "./support/attacking.ts";
-import { type Attack, attacks, below, inHttp, inTls } from "./support/attacks.ts";
+import { type Attack, attacks, below, inHttp, inRetry, inTls } from "./support/attacks.ts";
 import { changeAnswer, newContacts } from "./support/internet.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 const services = [2375, 5432, 8080];
-const filtered = 'network = { mode = "filtered"; domains = [ "allowed.test" "site.test" ]; };';
+const filtered =
+  'network = { mode = "filtered"; domains = [ "allowed.test" "site.test" "retry.test" "p521.test" ]; };';
 
 /** Runs attacks, shows the table, and fails with the rows that are not as they must be. */
 async function mustHold(project: TestProject, list: readonly Attack[]): Promise<void> {
@@ -24,8 +25,8 @@ async function mustHold(project: TestProject, list: readonly Attack[]): Promise<
 function assertOnlyAllowed(contacts: readonly string[]): void {
   for (const line of contacts) {
     const { protocol, name } = JSON.parse(line);
-    assert.equal(protocol, "web", line);
-    assert.match(name, /^(.+\.)?(allowed|site)\.test$/, line);
+    assert.match(protocol, /^(web|retry)$/, line);
+    assert.match(name, /^(.+\.)?(allowed|site|retry)\.test$/, line);
   }
 }
 
@@ -150,7 +151,7 @@ Deno.test("filtered without inspection: addresses hold, names in connections are
   await using project = await TestProject.make(filtered.replace("mode", "inspect = false; mode"));
   await project.mustUp();
   await newContacts();
-  const byNameAlone = new Set([...inTls, ...inHttp]);
+  const byNameAlone = new Set([...inTls, ...inRetry, ...inHttp]);
   await mustHold(project, attacks.filter((one) => !byNameAlone.has(one)));
   for (const line of await newContacts()) assert.doesNotMatch(line, /"(tcp|udp)"|evil|neighbour/);
 });

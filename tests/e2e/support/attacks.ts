@@ -160,6 +160,39 @@ export const inTls: readonly Attack[] = [
   }),
 ];
 
+const again = (second: string, form = "plain") => ({
+  kind: "retry",
+  address: "80.0.113.14",
+  first: "retry.test",
+  second,
+  form,
+});
+
+/** The server asks for the first message again (HelloRetryRequest), and answers for the second. */
+export const inRetry: readonly Attack[] = [
+  {
+    name: "resolve the name of a server that retries",
+    does: dns("retry.test"),
+    expected: "allowed",
+  },
+  { name: "the same name in both hellos", does: again("retry.test"), expected: "allowed" },
+  {
+    name: "the same name, after a change of cipher",
+    does: again("retry.test", "ccs"),
+    expected: "allowed",
+  },
+  {
+    name: "the same name, the second hello in pieces",
+    does: again("retry.test", "segments"),
+    expected: "allowed",
+  },
+  refused("another name in the second hello", again("retry-neighbour.test"), true),
+  refused("the same after a change of cipher", again("retry-neighbour.test", "ccs"), true),
+  refused("the same in pieces", again("retry-neighbour.test", "segments"), true),
+  refused("the same in several records", again("retry-neighbour.test", "records"), true),
+  refused("the same, before the server has asked", again("retry-neighbour.test", "early"), true),
+];
+
 const http = (...texts: string[]) => ({ kind: "http", address: allowed, texts });
 const get = (host: string, more = "") => `GET / HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`;
 
@@ -245,6 +278,7 @@ export const attacks: readonly Attack[] = [
   ...nearby,
   ...byName,
   ...inTls,
+  ...inRetry,
   ...inHttp,
   ...below,
 ];

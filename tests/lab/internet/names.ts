@@ -20,6 +20,10 @@ export const names: readonly Name[] = [
   // Two sites behind one address, as behind a CDN.
   { name: "site.test", address: "80.0.113.12" },
   { name: "neighbour.test", address: "80.0.113.12" },
+  // Servers that ask for TLS' first message again: retry.ts, and OpenSSL's own.
+  { name: "retry.test", address: "80.0.113.14" },
+  { name: "retry-neighbour.test", address: "80.0.113.14" },
+  { name: "p521.test", address: "80.0.113.15" },
   { name: "other.test", address: "80.0.113.20" },
   { name: "edge.foreign.test", address: "80.0.113.30" },
 ];
@@ -37,6 +41,10 @@ export const rebindingNames: readonly Name[] = [
 
 /** Places with a server that no name of the first table leads to. */
 const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254", "168.63.129.16"];
+
+/** Where others than the web server answer on 443. */
+export const retryAddress = "80.0.113.14";
+export const opensslAddress = "80.0.113.15";
 
 /** The server in the private network that the machine under test has an interface in. */
 export const lanServer = "192.168.77.10";
