@@ -5,6 +5,7 @@ import type { HostNetwork } from "./host_network.ts";
 import { mark, removeTable } from "./host_rules.ts";
 import { inspectorOf } from "./inspector.ts";
 import { linkRules } from "./link_rules.ts";
+import { questionRules, questionSets } from "./question_rules.ts";
 import { inspected, needsInspector, type NetworkPolicy, plainPorts } from "./policy.ts";
 
 /** What the rules of one slot follow from. */
@@ -36,7 +37,16 @@ const mostConnections = 16384;
 export function firewallRules(input: FirewallInput): string {
   const { table } = input.slot;
   return `${linkRules(input)}${removeTable("inet", table)}table inet ${table} {
-${[sets(input), hooks(input), toHost(input), toNetwork(input), refusals()].join("\n")}}
+${
+    [
+      sets(input),
+      hooks(input),
+      toHost(input),
+      toNetwork(input),
+      questionRules(input.policy),
+      refusals(),
+    ].join("\n")
+  }}
 `;
 }
 
@@ -47,7 +57,7 @@ function sets({ slot, policy, hostNetwork }: FirewallInput): string {
   const resolvers = policy.mode === "off" ? [] : policy.resolvers;
   return `${kinds}  set refused_other { type ipv4_addr . inet_proto; ${memory} }
   set refused_ipv6 { type ipv6_addr . inet_proto; ${memory} }
-${addressSet("resolvers4", resolvers)}${
+${questionSets(policy, memory)}${addressSet("resolvers4", resolvers)}${
     addressSet("host4", [slot.hostAddress, ...hostNetwork.addresses])
   }${addressSet("private4", [...nonPublicRanges, ...hostNetwork.subnets])}${
     policy.allowPrivate.length === 0 ? "" : addressSet("chosen4", policy.allowPrivate)
@@ -162,8 +172,8 @@ function hostPorts({ mode, allowHost }: NetworkPolicy): readonly number[] {
 function toHost({ slot, policy }: FirewallInput): string {
   const { address, gateway } = slot;
   const { tlsPort, httpPort } = inspectorOf(slot);
-  const toDns = `    ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53`;
-  const dns = `${toDns} ${tooManyQuestions} counter drop\n${toDns} accept\n`;
+  const dns =
+    `    ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 ct direction original goto asking\n`;
   return `  chain to_host {
     meta nfproto ipv6 goto refuse_ipv6
     udp sport 68 udp dport 67 accept
@@ -179,9 +189,6 @@ ${policy.mode === "off" ? "" : dns}${
   }
 `;
 }
-
-/** A guest that asks on and on would keep dnsmasq, and its log, busy for nothing. */
-const tooManyQuestions = "ct direction original limit rate over 1000/second burst 4000 packets";
 
 const tooMany = `ct state new ct count over ${mostConnections}`;
 
@@ -218,7 +225,7 @@ function fromInspector({ gateway, range }: SlotAddresses, chosen: boolean): stri
   return `  chain from_inspector {
     meta nfproto ipv6 goto refuse
     ct direction reply accept
-    oifname "lo" ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 accept
+    oifname "lo" ip daddr ${gateway} tcp dport 53 goto inspector_asking
     fib daddr type local goto refuse_host
     ip daddr @host4 goto refuse_host
     ip daddr ${range} goto refuse_machine

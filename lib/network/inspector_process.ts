@@ -5,8 +5,6 @@ import { NixboxError } from "../host/error.ts";
 import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { waitFor } from "../host/wait.ts";
-import { clientHelloReader } from "./client_hello.ts";
-import { helloRetryFilter } from "./hello_retry.ts";
 import type { InspectorPaths } from "./inspector.ts";
 import { runInNamespace } from "./namespace.ts";
 
@@ -16,6 +14,8 @@ export interface InspectorFiles {
   readonly paths: InspectorPaths;
   /** HAProxy's config. */
   readonly config: string;
+  /** What it runs in Lua. */
+  readonly program: string;
   /** Patterns of names with their verdicts. */
   readonly names: string;
   /** The user id that it runs as. */
@@ -42,7 +42,7 @@ export async function startInspector(
 ): Promise<void> {
   const { paths, config, names, uid, ports } = files;
   await runAsRoot(host, ["install", "-d", "-m", "755", paths.jail]);
-  await runAsRoot(host, ["tee", paths.clientHello], clientHelloReader + helloRetryFilter);
+  await runAsRoot(host, ["tee", paths.clientHello], files.program);
   await runAsRoot(host, ["tee", paths.names], names);
   await runAsRoot(host, ["tee", paths.config], config);
   const haproxy = await host.which("haproxy") ?? "haproxy";

@@ -1,7 +1,9 @@
 import { type SlotAddresses, slotAddresses } from "./addresses.ts";
+import { clientHelloReader } from "./client_hello.ts";
 import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers, resolverUid } from "./dnsmasq.ts";
 import { dnsmasqCommand, type DnsmasqFiles, prepareArguments } from "./dnsmasq_process.ts";
 import { firewallRules } from "./firewall.ts";
+import { helloRetryFilter } from "./hello_retry.ts";
 import type { HostNetwork } from "./host_network.ts";
 import { forwardSwitch } from "./forwarding.ts";
 import { hostRules, linkBatch, routingBatch, uplinkBatch } from "./host_rules.ts";
@@ -10,6 +12,7 @@ import type { InspectorFiles } from "./inspector_process.ts";
 import { type NamespacePlan, reversePathSwitch } from "./linux.ts";
 import { inNamespace } from "./namespace.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "./policy.ts";
+import { reachAction } from "./reach.ts";
 import { createTapBatch, openTapBatch } from "./tap.ts";
 import type { Watch } from "./watch.ts";
 
@@ -90,6 +93,7 @@ export function inspectorFiles(
   return {
     paths,
     config: inspectorConfig(slot, paths, policy),
+    program: clientHelloReader + helloRetryFilter + reachAction(slot.gateway),
     names: inspectorNames(policy),
     uid,
     namespace: slot.namespace,

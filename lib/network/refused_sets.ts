@@ -21,7 +21,19 @@ const listing = z.object({
   })),
 });
 
-const kinds: readonly RefusedBy[] = ["host", "machine", "private", "address", "other", "ipv6"];
+const kinds: readonly RefusedBy[] = [
+  ...([
+    "host",
+    "machine",
+    "private",
+    "address",
+    "other",
+    "ipv6",
+    "length",
+    "quota",
+    "rate",
+  ] as const),
+];
 
 type Slot = Pick<SlotAddresses, "namespace" | "table">;
 
