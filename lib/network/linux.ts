@@ -80,10 +80,25 @@ export function reversePathSwitch(link: string): string {
 /** Joins a slot's namespace to the host, and puts its tap into use. */
 export async function joinNamespace(host: Host, plan: NamespacePlan): Promise<void> {
   const { slot, link, uplink } = plan;
-  await runAsRoot(host, ["ip", "-batch", "-"], link);
+  try {
+    await runAsRoot(host, ["ip", "-batch", "-"], link);
+  } catch (error) {
+    throw explainLink(error);
+  }
   await runAsRoot(host, ["tee", reversePathSwitch(slot.link)], "1\n");
   await runInNamespace(host, slot, ["tee", forwardSwitch], "1\n");
   await runAsRoot(host, ["ip", "-netns", slot.namespace, "-batch", "-"], uplink);
+}
+
+/** What a kernel says that lacks virtual links or rules of routing. */
+function explainLink(error: unknown): unknown {
+  if (!/Unknown device type|not supported/.test(errorText(error))) return error;
+  return new NixboxError("the kernel cannot join a network namespace to this host", {
+    hint:
+      "load the module (`sudo modprobe veth`); it needs CONFIG_VETH and CONFIG_IP_MULTIPLE_TABLES",
+    log: error instanceof NixboxError ? error.log : [],
+    cause: error,
+  });
 }
 
 /** Cuts a slot's namespace off from the host. */
