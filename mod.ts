@@ -72,6 +72,7 @@ export type { InspectorPaths } from "./lib/network/inspector.ts";
 export type { InspectorFiles } from "./lib/network/inspector_process.ts";
 export type { Refusal } from "./lib/network/refusals.ts";
 export type { NameChange } from "./lib/lifecycle/network_change.ts";
+export type { NetworkRefresh } from "./lib/lifecycle/network_refresh.ts";
 export type { NetworkStatus } from "./lib/lifecycle/network_status.ts";
 export type { NetworkPlan } from "./lib/network/plan.ts";
 export type { NetworkPolicy } from "./lib/network/policy.ts";

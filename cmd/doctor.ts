@@ -36,9 +36,14 @@ EXAMPLES
     const { examine } = await import("../lib/lifecycle/doctor.ts");
     const { clearLeftover, findLeftovers } = await import("../lib/lifecycle/leftovers.ts");
     const { defaultSlotPlace } = await import("../lib/state/slots.ts");
+    const { checkNetworks } = await import("../lib/lifecycle/doctor_network.ts");
     const { checkProject } = await import("../lib/lifecycle/doctor_project.ts");
     const [checks, leftovers] = await Promise.all([
-      Promise.all([examine(host), checkProject(host, globals.project ?? Deno.cwd())])
+      Promise.all([
+        examine(host),
+        checkNetworks(host, defaultSlotPlace),
+        checkProject(host, globals.project ?? Deno.cwd()),
+      ])
         .then((lists) => lists.flat()),
       findLeftovers(host, defaultSlotPlace),
     ]);

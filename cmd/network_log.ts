@@ -45,6 +45,10 @@ EXAMPLES
     const refusals = await networkLog(host, project.id);
     if (globals.json) { for (const one of refusals) terminal.printJson(one); }
     else printRefusals(terminal, refusals);
+    const { networkProblems } = await import("../lib/lifecycle/network_status.ts");
+    for (const problem of await networkProblems(host, project.id)) {
+      terminal.printError(`${terminal.paint.yellow("warning:")} ${problem}`);
+    }
   },
 });
 

@@ -27,12 +27,16 @@ EXAMPLES
         `  now ${allowedAddresses} address(es) pass, each until an hour after its last use`,
       );
     }
+    for (const problem of status.problems) {
+      terminal.printError(`${paint.red("error:")} ${problem}`);
+      this.exitCode = 1;
+    }
     const dead = Object.entries(services).filter(([, isAlive]) => !isAlive).map(([what]) => what);
     if (dead.length === 0) return;
     terminal.printError(
       `${paint.red("error:")} ${dead.join(" and ")} ended: what goes by it does not get out`,
     );
-    terminal.printError(`${paint.cyan("help:")} start anew: \`nixbox down\` and \`nixbox up\``);
+    terminal.printError(`${paint.cyan("help:")} start it again: \`nixbox down\` and \`nixbox up\``);
     this.exitCode = 1;
   },
 });

@@ -63,10 +63,16 @@ function placeOf({ record: { network } }: AnyPlan): string {
 }
 
 function printTapNetwork({ network }: Plan, title: Print, body: Print): void {
-  title("firewall (nft)");
-  body(network.firewall);
-  title("tap (ip -batch)");
+  title(`tap, in the namespace ${network.slot.namespace} (ip -batch)`);
   body(network.tap);
+  title("firewall, in the namespace (nft)");
+  body(network.firewall);
+  title("the host's own rules (nft)");
+  body(network.hostRules);
+  title("way to the namespace (ip -batch)");
+  body(network.link);
+  title("way out of the namespace (ip -batch)");
+  body(network.uplink);
   title("dnsmasq");
   body(network.dnsmasq.config);
   body(network.dnsmasq.servers);

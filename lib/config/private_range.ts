@@ -1,4 +1,14 @@
-import { containsRange, formatIpv4, parseIpv4Range, privateRanges, startOf } from "../host/ipv4.ts";
+import {
+  formatIpv4,
+  isInRanges,
+  nonPublicRanges,
+  parseIpv4Range,
+  privateRanges,
+  startOf,
+} from "../host/ipv4.ts";
+
+/** Networks of public addresses may be opened from this prefix length on. */
+const longestOfPublic = 24;
 
 /** Why a text is no range that `network.allowPrivate` may open; `undefined` where it is one. */
 export function problemWithRange(text: string): string | undefined {
@@ -8,13 +18,12 @@ export function problemWithRange(text: string): string | undefined {
     const start = formatIpv4(startOf(range));
     return `has host bits: write ${start}/${range.prefixLength}, or the one address with /32`;
   }
-  const outer = privateRanges.map((candidate) => parseIpv4Range(candidate));
-  const isPrivate = outer.some((candidate) =>
-    candidate !== undefined && containsRange(candidate, range)
-  );
-  if (isPrivate) return undefined;
-  return `must lie in a private range (${
+  const isIn = (ranges: readonly string[]) => isInRanges(text, ranges);
+  if (isIn(privateRanges)) return undefined;
+  // A network of public addresses that this host is in counts as private, too.
+  if (range.prefixLength >= longestOfPublic && !isIn(nonPublicRanges)) return undefined;
+  return `must be a network that the host may be in: in a private range (${
     privateRanges.join(", ")
-  }); public addresses are reached ` +
-    "by their names, in network.domains";
+  }), or a public one of a /${longestOfPublic} or less; others are reached by their names, in ` +
+    "network.domains";
 }

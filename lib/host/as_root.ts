@@ -13,7 +13,7 @@ export async function runAsRoot(
   host: Pick<Host, "privilege">,
   argv: readonly string[],
   stdin?: string,
-  options: Pick<RunOptions, "accept" | "timeoutMs"> = {},
+  options: Pick<RunOptions, "accept" | "timeoutMs" | "cwd"> = {},
 ): Promise<Finished> {
   const [program = "", ...args] = argv;
   return await run(host.privilege.asRoot([rootProgram(program), ...args]), {

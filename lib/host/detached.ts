@@ -11,7 +11,13 @@ export const ownerVariable = "NIXBOX_VM";
 export interface DetachedProcess {
   readonly identity: ProcessIdentity;
   /** Resolves when the process ends while this one still runs. */
-  readonly ended: Promise<{ readonly code: number; readonly signal: string | null }>;
+  readonly ended: Promise<EndStatus>;
+}
+
+/** How a process ended; with neither where it is not a child of this one. */
+export interface EndStatus {
+  readonly code: number | undefined;
+  readonly signal: string | null;
 }
 
 export interface DetachedOptions {
@@ -36,14 +42,9 @@ export async function spawnDetached(
 ): Promise<DetachedProcess> {
   const command = startableArgv(argv, options.cwd);
   await Deno.writeTextFile(options.logFile, "", { mode: 0o600 });
-  const env: Record<string, string> = { [ownerVariable]: options.owner };
-  for (const name of inherited) {
-    const value = Deno.env.get(name);
-    if (value !== undefined) env[name] = value;
-  }
   const child = makeCommand(["/bin/sh", "-c", redirect, options.logFile, ...command], {
     cwd: options.cwd,
-    env,
+    env: daemonEnvironment(options.owner),
     clearEnv: true,
     stdin: "null",
     stdout: "null",
@@ -57,10 +58,21 @@ export async function spawnDetached(
   return { identity, ended };
 }
 
-async function diedAtOnce(
+/** The environment of a daemon of a machine. */
+export function daemonEnvironment(owner: string): Record<string, string> {
+  const env: Record<string, string> = { [ownerVariable]: owner };
+  for (const name of inherited) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/** The error of a program that ended before it could be looked at. */
+export async function diedAtOnce(
   argv: readonly string[],
   logFile: string,
-  status: { readonly code: number; readonly signal: string | null },
+  status: EndStatus,
 ): Promise<NixboxError> {
   return new NixboxError(
     `${printableCommand(argv.slice(0, 1))} ended at once (${statusText(status)})`,
@@ -69,8 +81,7 @@ async function diedAtOnce(
 }
 
 /** "exit 1" or "SIGKILL". */
-export function statusText(
-  status: { readonly code: number; readonly signal: string | null },
-): string {
-  return status.signal ?? `exit ${status.code}`;
+export function statusText(status: EndStatus): string {
+  return status.signal ??
+    (status.code === undefined ? "how is not known" : `exit ${status.code}`);
 }

@@ -63,6 +63,9 @@ export const nonPublicRanges: readonly string[] = [
   "10.0.0.0/8",
   "100.64.0.0/10",
   "127.0.0.0/8",
+  // Azure's WireServer: a cloud's own service at an address that looks public (Microsoft's "What is
+  // IP address 168.63.129.16?").
+  "168.63.129.16/32",
   "169.254.0.0/16",
   "172.16.0.0/12",
   "192.0.0.0/24",
@@ -79,6 +82,7 @@ export const nonPublicRanges: readonly string[] = [
 export const privateRanges: readonly string[] = [
   "10.0.0.0/8",
   "100.64.0.0/10",
+  "168.63.129.16/32",
   "169.254.0.0/16",
   "172.16.0.0/12",
   "192.168.0.0/16",

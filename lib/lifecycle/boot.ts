@@ -36,6 +36,7 @@ export async function waitForSocket(path: string, death: AbortSignal): Promise<v
 
 /** Waits until the guest's port 22 takes a connection. */
 export async function waitForPort(
+  host: Host,
   place: SlotPlace,
   record: TapRecord,
   options: {
@@ -50,7 +51,7 @@ export async function waitForPort(
     return last === "open" ? true : undefined;
   }, { ...options, firstDelayMs: 25, longestDelayMs: 100 });
   if (reached) return;
-  const found = await findReachability(place, record, last);
+  const found = await findReachability(host, place, record, last);
   throw await notReachableError(record, found, options.timeoutMs, options.consoleLog);
 }
 

@@ -4,7 +4,7 @@ import type { Host, ProcessIdentity } from "../host/host.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { removeClaim } from "../state/claims.ts";
 import { unpassDocker } from "../network/docker.ts";
-import { deleteFirewall, deleteTap } from "../network/linux.ts";
+import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import {
   chooseSlot,
@@ -55,7 +55,7 @@ async function promisedButUnusedMB(host: Host, states: readonly SlotState[]): Pr
 }
 
 /**
- * Removes what an owner that is gone has left in a slot: processes, tap, rules, dnsmasq, claim. Only
+ * Removes what an owner that is gone has left in a slot: processes, namespace, rules, dnsmasq, claim. Only
  * processes of the user whose claim it is are ended: a claim has no say over anybody else's.
  */
 export async function clearSlot(
@@ -71,10 +71,10 @@ export async function clearSlot(
     const identity = await host.processes.identify(pid);
     if (typeof identity === "object") await endProcess(host, identity, { graceMs: 1000 });
   }
-  const { tap, table } = slotAddresses(slot);
+  const names = slotAddresses(slot);
   await stopServices(host, place.directory, slot);
-  await unpassDocker(host, tap);
-  await deleteTap(host, tap);
-  await deleteFirewall(host, table);
+  await unpassDocker(host, names.link);
+  await partNamespace(host, names);
+  await deleteFirewall(host, names);
   await removeClaim(host, place, slot);
 }

@@ -1,7 +1,10 @@
 import { NixboxError } from "../host/error.ts";
 import { readTail, readTextIfExists } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
 import { lastLines } from "../host/process.ts";
+import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
+import { runInNamespace } from "../network/namespace.ts";
 import type { TapRecord } from "../state/record.ts";
 import type { SlotPlace } from "../state/slots.ts";
 
@@ -15,15 +18,19 @@ export interface Reachability {
 }
 
 export async function findReachability(
+  host: Host,
   place: SlotPlace,
   record: TapRecord,
   port: Reachability["port"],
 ): Promise<Reachability> {
   const { tap, slot, address } = record.network;
-  const carrier = await readTextIfExists(`/sys/class/net/${tap}/carrier`).catch(() => "0");
+  const look = ["ip", "link", "show", "dev", tap];
+  const { stdout } = await runInNamespace(host, slotAddresses(slot), look, undefined, {
+    accept: "any",
+  });
   const leases = await readTextIfExists(dnsmasqPaths(place.directory, slot).leases);
   return {
-    hasLink: carrier?.trim() === "1",
+    hasLink: /[<,]LOWER_UP[,>]/.test(stdout),
     hasLease: leases?.includes(` ${address} `) ?? false,
     port,
   };
@@ -36,9 +43,9 @@ export async function notReachableError(
   afterMs: number,
   consoleLog: string,
 ): Promise<NixboxError> {
-  const { address, tap } = record.network;
+  const { address } = record.network;
   const chain = [
-    found.hasLink ? `link: ${tap} is up` : `link: no hypervisor holds ${tap}`,
+    found.hasLink ? "link: the tap is up" : "link: no hypervisor holds the tap",
     found.hasLease ? `lease: the guest has ${address}` : "lease: the guest asked for no address",
     {
       open: "port: sshd answers, but no login succeeded",

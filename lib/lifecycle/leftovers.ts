@@ -7,6 +7,7 @@ import { run } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { tapsInDocker } from "../network/docker.ts";
+import { namespacePath } from "../network/namespace.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
 import { listRecords, lockProject, readRecord } from "../state/store.ts";
@@ -21,7 +22,7 @@ export type Leftover =
   | { readonly kind: "record"; readonly description: string; readonly id: string }
   | { readonly kind: "slot"; readonly description: string; readonly slot: number };
 
-/** Finds machines that are dead or half-made, and taps, rules and claims that nobody owns. */
+/** Finds machines that are dead or half-made, and namespaces, rules and claims that nobody owns. */
 export async function findLeftovers(host: Host, place: SlotPlace): Promise<readonly Leftover[]> {
   const found: Leftover[] = [];
   const { records, problems, unreadable } = await listRecords(host);
@@ -40,13 +41,13 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
   );
   for (const slot of await orphanedSlots(host, place)) {
     if (known.has(slot)) continue;
-    const { tap } = slotAddresses(slot);
-    found.push({ kind: "slot", description: `network slot ${slot} (${tap}) has no owner`, slot });
+    const { link } = slotAddresses(slot);
+    found.push({ kind: "slot", description: `network slot ${slot} (${link}) has no owner`, slot });
   }
   return found;
 }
 
-/** Slots with a claim, a tap or a table whose owner is gone. */
+/** Slots with a claim, a namespace or a table whose owner is gone. */
 async function orphanedSlots(host: Host, place: SlotPlace): Promise<readonly number[]> {
   if (!await exists(place.directory)) return [];
   const states = await readSlots(host, place);
@@ -54,7 +55,9 @@ async function orphanedSlots(host: Host, place: SlotPlace): Promise<readonly num
   const isForeign = new Set(states.filter(({ owner }) => owner.uid === -1).map(({ slot }) => slot));
   const used = new Set(states.map(({ slot }) => slot));
   for (let slot = 0; slot < slotCount; slot++) {
-    if (await exists(`/sys/class/net/${slotAddresses(slot).tap}`)) used.add(slot);
+    const { link, namespace } = slotAddresses(slot);
+    if (await exists(`/sys/class/net/${link}`)) used.add(slot);
+    if (await exists(namespacePath(namespace))) used.add(slot);
   }
   for (const slot of await slotsWithFiles(place)) used.add(slot);
   for (const slot of await slotsWithTables(host)) used.add(slot);

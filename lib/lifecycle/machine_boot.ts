@@ -1,5 +1,6 @@
 import type { Project } from "../config/types.ts";
 import { spawnDetached } from "../host/detached.ts";
+import { spawnNamespaced } from "../host/namespaced.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
 import { prepareRuntimeDirectories } from "../host/runtime_directory.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
@@ -96,14 +97,26 @@ export abstract class MachineBoot<P extends MachinePlan> {
     await makeProvisioningDisk(host, this.#record.secretsDirectory, plan.provisioning, keys);
   }
 
-  /** @param started Told of the process before it is waited for. */
-  protected async startVmm(started?: (vmm: ProcessIdentity) => Promise<void>): Promise<void> {
+  /**
+   * @param started Told of the process before it is waited for.
+   * @param namespace The network namespace that it runs in.
+   */
+  protected async startVmm(
+    started?: (vmm: ProcessIdentity) => Promise<void>,
+    namespace?: string,
+  ): Promise<void> {
     const { host, plan } = this.boot;
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
     const { id } = this.#record;
-    const process = await spawnDetached(host, plan.vmm, { logFile, cwd: directory, owner: id });
+    const options = { logFile, cwd: directory, owner: id };
+    const process = namespace === undefined
+      ? await spawnDetached(host, plan.vmm, options)
+      : await spawnNamespaced(host, namespace, plan.vmm, {
+        ...options,
+        pidFile: `${this.#record.runtimeDirectory}/vmm.pid`,
+      });
     await this.save({ vmm: process.identity });
     await started?.(process.identity);
     const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);

@@ -1,11 +1,11 @@
 import { parseDomain } from "../config/domain.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
-import { slotAddresses } from "../network/addresses.ts";
-import { dnsmasqPaths, dnsmasqServers } from "../network/dnsmasq.ts";
+import { addressesOf } from "../network/addresses.ts";
+import { dnsmasqPaths, dnsmasqServers, resolverUid } from "../network/dnsmasq.ts";
 import { changeServers } from "../network/dnsmasq_process.ts";
 import { startInspector } from "../network/inspector_process.ts";
+import { runInNamespace } from "../network/namespace.ts";
 import { inspectorFiles } from "../network/plan.ts";
 import { isNameAllowed, needsInspector, type NetworkPolicy } from "../network/policy.ts";
 import type { VmRecord, VsockNetwork } from "../state/record.ts";
@@ -111,14 +111,14 @@ async function applyNames(
 ): Promise<void> {
   const { network } = record;
   if (network.kind === "vsock") return await tellProxy(host, record, network, policy, connections);
-  const slot = slotAddresses(network.slot);
+  const slot = addressesOf(network);
   const paths = dnsmasqPaths(place.directory, slot.slot);
-  await changeServers(host, paths, dnsmasqServers(policy));
+  await changeServers(host, paths, resolverUid(slot), dnsmasqServers(policy));
   if (needsInspector(policy)) {
     await startInspector(host, inspectorFiles(slot, paths.directory, policy), connections);
   }
   if (connections === "stop") {
-    await runAsRoot(host, ["nft", "flush", "set", "inet", slot.table, "allow4"]);
+    await runInNamespace(host, slot, ["nft", "flush", "set", "inet", slot.table, "allow4"]);
   }
   await writeRecord(host, { ...record, network: { ...network, policy } });
 }

@@ -1,6 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { readTextIfExists } from "../host/files.ts";
 import { sleep } from "../host/wait.ts";
+import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { readDnsmasqLog } from "../network/dnsmasq_log.ts";
 import { inspectorPaths } from "../network/inspector.ts";
@@ -32,11 +33,11 @@ export async function networkLog(
 async function refusalsOf(host: Host, record: VmRecord, place: SlotPlace): Promise<Refusal[]> {
   if (hasVsock(record)) return await refusalsOfProxy(host, record);
   if (!hasTap(record)) return [];
-  const { policy, table, address, slot } = record.network;
+  const { policy, address, slot } = record.network;
   const { directory, log } = dnsmasqPaths(place.directory, slot);
   const dns = readDnsmasqLog(await readWithOlder(log), Date.now(), address);
   const connections = readInspectorLog(await readWithOlder(inspectorPaths(directory).log));
-  const addresses = await readRefusedSets(host, table);
+  const addresses = await readRefusedSets(host, slotAddresses(slot));
   return [
     ...refusalsOfNames([...dns.refused, ...connections], policy),
     ...addresses.map((one) => refusalOfAddress(one, policy, dns.names.get(one.address) ?? [])),

@@ -1,13 +1,15 @@
 import type { Host } from "../host/host.ts";
 import { processesSeenByRoot } from "../host/root_processes.ts";
-import { dnsmasqPaths, hostName } from "../network/dnsmasq.ts";
+import { slotAddresses } from "../network/addresses.ts";
+import { dnsmasqPaths, hostName, resolverUid } from "../network/dnsmasq.ts";
 import { dnsmasqPid } from "../network/dnsmasq_process.ts";
 import { inspectorOf } from "../network/inspector.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "../network/policy.ts";
 import { countAllowed } from "../network/refused_sets.ts";
-import { hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
+import { hasTap, hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { requireRunning } from "./machine.ts";
+import { faultsInWords, faultsOf, isOfRules } from "./network_faults.ts";
 import { runningProxy } from "./proxy_place.ts";
 
 /** A running machine's network as `network status` tells it, also its shape in JSON. */
@@ -28,8 +30,10 @@ export interface NetworkStatus {
     readonly inspector?: boolean;
     readonly proxy?: boolean;
   };
-  /** The rules in force, in words: a sentence each. */
+  /** The rules in force, in words: a sentence each; none where the kernel has others. */
   readonly rules: readonly string[];
+  /** What the kernel has otherwise than it must be, or the host has changed: a sentence each. */
+  readonly problems: readonly string[];
 }
 
 /** Tells what a running machine may reach. @throws {NixboxError} with exit code 3 if none runs. */
@@ -42,21 +46,35 @@ export async function networkStatus(
   if (hasVsock(record)) return await vsockStatus(host, record);
   const { name, network } = record;
   if (network.kind !== "tap") throw new TypeError("a machine is on a tap or on vsock");
-  const { policy, slot, table, address, gateway } = network;
-  const dnsmasq = await dnsmasqPid(host, dnsmasqPaths(place.directory, slot)) !== undefined;
+  const { policy, slot, address, gateway } = network;
+  const names = slotAddresses(slot);
+  const paths = dnsmasqPaths(place.directory, slot);
+  const dnsmasq = await dnsmasqPid(host, paths, resolverUid({ slot })) !== undefined;
   const inspectors = await (await processesSeenByRoot(host)).ownedBy(inspectorOf({ slot }).uid);
+  const faults = await faultsOf(host, place, { ...record, network });
   return {
     name,
     address,
     gateway,
     policy,
-    allowedAddresses: policy.mode === "filtered" ? await countAllowed(host, table) : 0,
+    allowedAddresses: policy.mode === "filtered" ? await countAllowed(host, names) : 0,
     services: {
       dnsmasq,
       ...(needsInspector(policy) ? { inspector: inspectors.length > 0 } : {}),
     },
-    rules: rulesInWords(policy),
+    rules: faults.some(isOfRules) ? [] : rulesInWords(policy),
+    problems: faultsInWords(faults),
   };
+}
+
+/** What is wrong with a running machine's network, a sentence each. */
+export async function networkProblems(
+  host: Host,
+  id: string,
+  place: SlotPlace = defaultSlotPlace,
+): Promise<readonly string[]> {
+  const record = await requireRunning(host, id);
+  return hasTap(record) ? faultsInWords(await faultsOf(host, place, record)) : [];
 }
 
 async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStatus> {
@@ -69,6 +87,7 @@ async function vsockStatus(host: Host, record: VsockRecord): Promise<NetworkStat
       ? { proxy: await runningProxy(host, record) !== undefined }
       : {},
     rules: vsockRules(policy),
+    problems: [],
   };
 }
 

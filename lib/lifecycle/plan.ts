@@ -1,3 +1,4 @@
+import { namespaceCommand } from "../host/namespaced.ts";
 import { runtimeDirectoryCommands } from "../host/runtime_directory.ts";
 import { claimCommand } from "../state/claims.ts";
 import { lockCommand } from "../state/slot_lock.ts";
@@ -5,6 +6,7 @@ import { sharedDirectoryCommands } from "../state/shared_directory.ts";
 import { patchRunner, writeRunner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
+import type { HostNetwork } from "../network/host_network.ts";
 import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
 import { type NetworkPolicy, policyOf } from "../network/policy.ts";
 import { masterArgv } from "../guest/ssh.ts";
@@ -24,6 +26,9 @@ import { requireMasks, shareArgv } from "./share_server.ts";
 /** All that a plan on Linux follows from. */
 export interface PlanInput extends MachineFacts {
   readonly hostHasIpv6: boolean;
+  readonly hostNetwork: HostNetwork;
+  /** Where machines have their addresses. */
+  readonly range: string;
   readonly sharedDirectory: string;
   readonly slot: number;
   readonly resolvers: readonly string[];
@@ -83,8 +88,11 @@ export function makePlan(input: PlanInput): Plan {
 }
 
 function recordOf(input: PlanInput): VmRecord {
-  const { slot, tap, table, gateway, address } = slotAddresses(input.slot);
-  const policy = policyOf(input.config.network, input.resolvers);
+  const { slot, tap, table, gateway, address } = slotAddresses(input.slot, input.range);
+  const policy = {
+    ...policyOf(input.config.network, input.resolvers),
+    followsHost: input.config.network.dns.length === 0,
+  };
   return initialRecord(
     input,
     shareRecords(input),
@@ -112,7 +120,7 @@ function shareRecords(input: PlanInput): ShareRecord[] {
 }
 
 function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
-  const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory } = input;
+  const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory, hostNetwork, range } = input;
   return networkPlan({
     slot,
     mac,
@@ -121,6 +129,8 @@ function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
     user: input.host.user,
     hostHasIpv6,
     policy,
+    hostNetwork,
+    range,
     canFilterRecords,
     sharedDirectory,
   });
@@ -145,7 +155,7 @@ function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
 
 function rootCommands(
   input: PlanInput,
-  plan: Pick<Plan, "network" | "virtiofsd">,
+  plan: Pick<Plan, "network" | "virtiofsd" | "vmm">,
 ): readonly (readonly string[])[] {
   const place = { directory: input.sharedDirectory };
   return [
@@ -154,6 +164,7 @@ function rootCommands(
     claimCommand(place, input.slot),
     ...runtimeDirectoryCommands(input.host),
     ...networkCommands(plan.network),
+    namespaceCommand(input.host.user, slotAddresses(input.slot).namespace, plan.vmm),
     ...(input.isolation === "root-mount-namespace"
       ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))
       : []),

@@ -5,6 +5,7 @@ import type { Host } from "../host/host.ts";
 import { down, type DownOptions, type DownResult } from "./down.ts";
 import type { Refusal } from "../network/refusals.ts";
 import { allowDomain, denyDomain, type NameChange } from "./network_change.ts";
+import { type NetworkRefresh, refreshNetwork } from "./network_refresh.ts";
 import { networkLog } from "./network_log.ts";
 import { type NetworkStatus, networkStatus } from "./network_status.ts";
 import { Operation } from "./operation.ts";
@@ -154,6 +155,11 @@ export class ProjectHandle {
   /** Takes a name and what is under it away from the running machine. */
   denyDomain(domain: string): Promise<NameChange> {
     return denyDomain(this.host, this.project.id, domain);
+  }
+
+  /** Puts the running machine's network right, after this host's has changed or lost its rules. */
+  refreshNetwork(): Promise<NetworkRefresh> {
+    return refreshNetwork(this.host, this.project.id);
   }
 
   /** The machine as `nixbox status` tells it; `undefined` if there is none. */

@@ -6,8 +6,10 @@ import { exists, lstatIfExists, removeIfExists } from "../host/files.ts";
 import { isPrivateDirectory, whyReplaceable } from "../host/private_directory.ts";
 import { closeArgv } from "../guest/ssh.ts";
 import { run } from "../host/process.ts";
+import { slotAddresses } from "../network/addresses.ts";
 import { unpassDocker } from "../network/docker.ts";
-import { deleteFirewall, deleteTap, restoreForwarding } from "../network/linux.ts";
+import { restoreForwarding } from "../network/forwarding.ts";
+import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
@@ -105,7 +107,8 @@ function undoTapStep(
   record: TapRecord,
   name: "slot" | "firewall" | "tap" | "forwarding" | "services",
 ): Undo {
-  const { slot, table, tap } = record.network;
+  const { slot } = record.network;
+  const names = slotAddresses(slot);
   const ifSlotIsOurs = async (work: () => Promise<void>) => {
     if (isSlotOf(host, place, slot, record.id)) await work();
   };
@@ -113,12 +116,12 @@ function undoTapStep(
     case "slot":
       return named("claim a network slot", () => leaveSlot(host, place, record));
     case "firewall":
-      return named("load the firewall", () => ifSlotIsOurs(() => deleteFirewall(host, table)));
+      return named("load the firewall", () => ifSlotIsOurs(() => deleteFirewall(host, names)));
     case "tap":
-      return named("make the tap", () => ifSlotIsOurs(() => deleteTap(host, tap)));
+      return named("make the tap", () => ifSlotIsOurs(() => partNamespace(host, names)));
     case "forwarding":
       // The last machine to give back its slot turns forwarding off.
-      return named("forward packets", () => ifSlotIsOurs(() => unpassDocker(host, tap)));
+      return named("forward packets", () => ifSlotIsOurs(() => unpassDocker(host, names.link)));
     case "services":
       return named(
         "start network services",

@@ -1,6 +1,8 @@
 import { NixboxError } from "../host/error.ts";
+import { slotAddresses } from "../network/addresses.ts";
 import { passDocker } from "../network/docker.ts";
-import { createTap, enableForwarding, loadFirewall } from "../network/linux.ts";
+import { enableForwarding } from "../network/forwarding.ts";
+import { joinNamespace, loadFirewall } from "../network/linux.ts";
 import { startServices } from "../network/services.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";
@@ -20,8 +22,8 @@ export class TapBoot extends MachineBoot<Plan> {
       // Claimed before there was a plan; here for its undo.
       this.step("slot", () => Promise.resolve()),
       this.step("directories", () => this.makeDirectories()),
-      this.step("firewall", () => loadFirewall(host, plan.network.firewall)),
-      this.step("tap", () => createTap(host, plan.network.tap)),
+      this.step("firewall", () => loadFirewall(host, plan.network)),
+      this.step("tap", () => joinNamespace(host, plan.network)),
       this.step("forwarding", () => this.#startForwarding()),
       this.step("services", () => startServices(host, plan.network)),
       this.step("shares", () => this.#startShares()),
@@ -48,7 +50,7 @@ export class TapBoot extends MachineBoot<Plan> {
     } finally {
       lock.release();
     }
-    await passDocker(host, plan.network.device);
+    await passDocker(host, plan.network.slot.link);
   }
 
   async #startShares(): Promise<void> {
@@ -72,15 +74,17 @@ export class TapBoot extends MachineBoot<Plan> {
   async #startVmm(): Promise<void> {
     const { host, place } = this.boot;
     const { id, memoryMB, network } = this.#tapRecord;
-    await this.startVmm((vmm) =>
-      writeSlotOwner(host, place, network.slot, claimOf(host, id, vmm, memoryMB))
+    const { namespace } = slotAddresses(network.slot);
+    await this.startVmm(
+      (vmm) => writeSlotOwner(host, place, network.slot, claimOf(host, id, vmm, memoryMB)),
+      namespace,
     );
   }
 
   async #waitForGuest(): Promise<void> {
-    const { place, timeoutMs } = this.boot;
+    const { host, place, timeoutMs } = this.boot;
     const { signal } = this;
     const consoleLog = `${this.logs}/console.log`;
-    await waitForPort(place, this.#tapRecord, { timeoutMs, signal, consoleLog });
+    await waitForPort(host, place, this.#tapRecord, { timeoutMs, signal, consoleLog });
   }
 }

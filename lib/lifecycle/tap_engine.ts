@@ -2,6 +2,8 @@ import type { Config, Project } from "../config/types.ts";
 import { exists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
+import { hostNetwork } from "../network/host_network.ts";
+import { chooseRange } from "../network/range.ts";
 import { upstreamResolvers } from "../network/resolvers.ts";
 import { releaseSlot } from "../state/slots.ts";
 import { claimSlot } from "./claim.ts";
@@ -64,10 +66,13 @@ async function planInput(
   if (warning !== undefined) emit({ kind: "warning", message: warning });
   const { limit, raise: raiseOpenFiles } = await host.openFiles();
   if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
+  const network = await hostNetwork(host);
   if (config.rosetta) emit({ kind: "warning", message: "rosetta is for macOS: nothing here" });
   return {
     ...facts,
     hostHasIpv6: await exists("/proc/sys/net/ipv6"),
+    hostNetwork: network,
+    range: await chooseRange(network),
     sharedDirectory: options.place.directory,
     resolvers: config.network.mode === "off" ? [] : await upstreamResolvers(config.network.dns),
     canFilterRecords: (await dnsmasqFeatures(host)).filterRecords,

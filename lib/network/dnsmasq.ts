@@ -9,8 +9,6 @@ export interface DnsmasqPaths {
   readonly config: string;
   /** Which names are asked of whom: read again on SIGHUP. */
   readonly servers: string;
-  /** Where dnsmasq writes its process id. */
-  readonly pidFile: string;
   /** What addresses it gave. */
   readonly leases: string;
   /** What it was asked. */
@@ -23,10 +21,17 @@ export function dnsmasqPaths(sharedDirectory: string, slot: number): DnsmasqPath
     directory,
     config: `${directory}/dnsmasq.conf`,
     servers: `${directory}/servers.conf`,
-    pidFile: `${directory}/dnsmasq.pid`,
     leases: `${directory}/leases`,
     log: `${directory}/dnsmasq.log`,
   };
+}
+
+/**
+ * It runs as a user that nobody is, by which the slot's rules know its packets. Beside the inspectors'
+ * (lib/network/inspector.ts).
+ */
+export function resolverUid({ slot }: Pick<SlotAddresses, "slot">): number {
+  return 1879048192 + 64 + slot;
 }
 
 /** By this name the guest finds the host, for ports that `network.allowHost` opens. */
@@ -47,9 +52,9 @@ export interface DnsmasqInput {
 export function dnsmasqConfig(input: DnsmasqInput): string {
   const { slot, paths, mac, hostname, policy } = input;
   return [
-    `pid-file=${paths.pidFile}`,
+    // It is found by its user.
+    "pid-file=",
     `log-facility=${paths.log}`,
-    // Only this tap: the loopback interface and other machines' taps have resolvers of their own.
     `interface=${slot.tap}`,
     "except-interface=lo",
     "bind-interfaces",
@@ -70,7 +75,14 @@ export function dnsmasqConfig(input: DnsmasqInput): string {
 }
 
 function nameLines({ slot, paths, policy, canFilterRecords }: DnsmasqInput): string[] {
-  const always = [`servers-file=${paths.servers}`, `address=/${hostName}/${slot.gateway}`];
+  const always = [
+    `servers-file=${paths.servers}`,
+    `address=/${hostName}/${slot.gateway}`,
+    // Nobody outside is asked who has a private address.
+    "bogus-priv",
+    // A name may lead into a private range only where the config allows that range.
+    ...(policy.allowPrivate.length === 0 ? ["stop-dns-rebind"] : []),
+  ];
   if (policy.mode !== "filtered") return always;
   return [
     ...always,
@@ -81,8 +93,6 @@ function nameLines({ slot, paths, policy, canFilterRecords }: DnsmasqInput): str
     "filter-AAAA",
     // HTTPS records carry addresses past the set, and keys for hiding the name of a connection.
     ...(canFilterRecords ? ["filter-rr=HTTPS,SVCB"] : []),
-    // An allowed name may lead into a private range only where the config allows that range.
-    ...(policy.allowPrivate.length === 0 ? ["stop-dns-rebind"] : []),
     // Of every answer: only names that have a server get one.
     `nftset=/#/4#inet#${slot.table}#allow4`,
   ];
@@ -100,12 +110,4 @@ export function dnsmasqServers(policy: NetworkPolicy): string {
       ? [`server=/${pattern}/\n`]
       : policy.resolvers.map((address) => `server=/${pattern}/${address}\n`);
   }).join("");
-}
-
-/**
- * Arguments of install(1) for a slot's directory: root's, with the user's group handed down to the
- * files in it, since dnsmasq keeps its log from everybody but its owner and group.
- */
-export function dnsmasqDirectoryArguments(paths: DnsmasqPaths, gid: number): readonly string[] {
-  return ["-d", "-m", "2755", "-g", `${gid}`, paths.directory];
 }

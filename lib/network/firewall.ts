@@ -1,6 +1,11 @@
 import { nonPublicRanges } from "../host/ipv4.ts";
 import type { SlotAddresses } from "./addresses.ts";
+import { resolverUid } from "./dnsmasq.ts";
+import type { HostNetwork } from "./host_network.ts";
+import { mark, removeTable } from "./host_rules.ts";
 import { inspectorOf } from "./inspector.ts";
+import { linkRules } from "./link_rules.ts";
+import { questionRules, questionSets } from "./question_rules.ts";
 import { inspected, needsInspector, type NetworkPolicy, plainPorts } from "./policy.ts";
 
 /** What the rules of one slot follow from. */
@@ -9,6 +14,8 @@ export interface FirewallInput {
   /** The guest's MAC address. */
   readonly mac: string;
   readonly policy: NetworkPolicy;
+  /** What the host has of addresses and networks. */
+  readonly hostNetwork: HostNetwork;
 }
 
 /** Seconds that an address stays allowed after the last answer that named it, or packet to it. */
@@ -21,40 +28,39 @@ const memory = "size 2048; timeout 24h; flags dynamic,timeout;";
 const mostConnections = 16384;
 
 /**
- * The nftables rules of one slot (nft(8)). Loaded in one transaction; the table of an earlier life
- * is replaced.
+ * The nftables rules of one slot's namespace (nft(8)). Loaded in one transaction, before anything in
+ * the namespace is up; the tables of an earlier life are replaced.
  *
- * The chains accept what is not this guest's: a drop policy on a shared hook would cut the traffic
- * of other software. They stand five before the usual filter priority, since a later chain can
- * still refuse what an earlier one accepted, but not the other way round.
+ * Everything in the namespace is this machine's, so that its chains drop what no rule is about: there
+ * is no other software whose traffic that could cut.
  */
 export function firewallRules(input: FirewallInput): string {
   const { table } = input.slot;
-  return `add table inet ${table}
-delete table inet ${table}
-table inet ${table} {
-${[sets(input), hooks(input), toHost(input), toNetwork(input), refusals()].join("\n")}}
+  return `${linkRules(input)}${removeTable("inet", table)}table inet ${table} {
+${
+    [
+      sets(input),
+      hooks(input),
+      toHost(input),
+      toNetwork(input),
+      questionRules(input.policy),
+      refusals(),
+    ].join("\n")
+  }}
 `;
 }
 
-/** Removes a slot's table; does nothing if there is none. */
-export function removeFirewall(table: string): string {
-  return `add table inet ${table}\ndelete table inet ${table}\n`;
-}
-
-function sets({ policy }: FirewallInput): string {
+function sets({ slot, policy, hostNetwork }: FirewallInput): string {
   const kinds = ["host", "machine", "private", "address"].map((kind) =>
     `  set refused_${kind} { type ipv4_addr . inet_proto . inet_service; ${memory} }\n`
   ).join("");
+  const resolvers = policy.mode === "off" ? [] : policy.resolvers;
   return `${kinds}  set refused_other { type ipv4_addr . inet_proto; ${memory} }
   set refused_ipv6 { type ipv6_addr . inet_proto; ${memory} }
-  set private4 { type ipv4_addr; flags interval; elements = { ${nonPublicRanges.join(", ")} } }
-${
-    policy.allowPrivate.length === 0
-      ? ""
-      : `  set chosen4 { type ipv4_addr; flags interval; auto-merge; elements = { ${
-        policy.allowPrivate.join(", ")
-      } } }\n`
+${questionSets(policy, memory)}${addressSet("resolvers4", resolvers)}${
+    addressSet("host4", [slot.hostAddress, ...hostNetwork.addresses])
+  }${addressSet("private4", [...nonPublicRanges, ...hostNetwork.subnets])}${
+    policy.allowPrivate.length === 0 ? "" : addressSet("chosen4", policy.allowPrivate)
   }${
     policy.mode === "filtered"
       ? `  set allow4 { type ipv4_addr; size 65535; timeout ${addressLifetime}; flags dynamic,timeout; }\n`
@@ -62,70 +68,113 @@ ${
   }`;
 }
 
+function addressSet(name: string, ranges: readonly string[]): string {
+  const elements = ranges.length === 0 ? "" : ` elements = { ${ranges.join(", ")} }`;
+  return `  set ${name} { type ipv4_addr; flags interval; auto-merge;${elements} }\n`;
+}
+
 /**
- * Where packets are taken up: each base chain lets pass at once what is not of this slot. What
- * serves the guest on the gateway's address serves nobody from other networks, who could route to it.
+ * Where packets are taken up in the namespace. To the guest the host comes from the gateway's address,
+ * which it has a way to without a route, as in mode `off`.
  */
 function hooks({ slot, policy }: FirewallInput): string {
-  const { tap, address, gateway } = slot;
-  const { uid } = inspectorOf(slot);
-  const output = needsInspector(policy)
-    ? `  chain output {
-    type filter hook output priority filter - 5; policy accept;
-    meta skuid ${uid} goto from_inspector
+  const { tap, uplink, address, gateway, hostAddress, wayOut, wayToHost } = slot;
+  return `${arriving({ slot, policy })}  chain untracked {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${tap}" meta mark set ${mark}
+    iifname "${tap}" udp sport 68 udp dport 67 notrack
   }
-`
-    : "";
-  return `${arriving({ slot, policy })}  chain input {
-    type filter hook input priority filter - 5; policy accept;
+  chain input {
+    type filter hook input priority filter; policy drop;
     iifname "${tap}" goto to_host
-    ip daddr ${gateway} iifname != "lo" iifname != "nbx*" goto refuse
+    iifname "lo" accept
+    iifname "${uplink}" ct direction reply ct state established,related accept
   }
   chain forward {
-    type filter hook forward priority filter - 5; policy accept;
-    iifname "${tap}" goto to_network
-    oifname "${tap}" goto to_guest
-  }
-${output}  chain leaving {
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${address} oifname != "${tap}" masquerade
+    type filter hook forward priority filter; policy drop;
+    iifname "${tap}" oifname "${uplink}" goto to_network
+    iifname "${uplink}" oifname "${tap}" goto to_guest
   }
   chain to_guest {
     ct direction reply ct state established,related accept
+    ip saddr ${hostAddress} ip daddr ${address} accept
     counter drop
+  }
+  chain leaving {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${tap}" ip saddr ${hostAddress} snat ip to ${gateway}
+    oifname != "${uplink}" accept
+    ip daddr @host4 snat ip to ${wayToHost}
+    snat ip to ${wayOut}
+  }
+${sending({ slot, policy })}`;
+}
+
+/** Of the programs in the namespace, each sends what it is there for; the hypervisor nothing. */
+function sending({ slot, policy }: Pick<FirewallInput, "slot" | "policy">): string {
+  const { uplink, tap } = slot;
+  const { uid: inspector } = inspectorOf(slot);
+  const resolver = resolverUid(slot);
+  return `  chain output {
+    type filter hook output priority filter; policy drop;
+${
+    needsInspector(policy)
+      ? `    meta skuid ${inspector} goto from_inspector\n`
+      : ""
+  }    meta skuid ${resolver} goto from_resolver
+    ct direction reply ct state established,related accept
+    icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
+    icmpv6 type { destination-unreachable, packet-too-big, time-exceeded } accept
+    tcp flags rst accept
+  }
+  chain from_resolver {
+    oifname "lo" accept
+    oifname "${tap}" udp sport 67 udp dport 68 accept
+    ct direction reply ct state established,related accept
+    oifname "${uplink}" ip daddr @resolvers4 meta l4proto { tcp, udp } th dport 53 accept
+    goto refuse
   }
 `;
 }
 
 /** Connections whose name is looked at go to the inspector, which alone goes on with them. */
 function arriving({ slot, policy }: Pick<FirewallInput, "slot" | "policy">): string {
-  if (!needsInspector(policy)) return "";
-  const { tap, address, gateway } = slot;
+  const { tap, address, gateway, hostAddress } = slot;
   const { tls, http } = inspected(policy);
   const { tlsPort, httpPort } = inspectorOf(slot);
   const mine = "ip daddr @allow4 tcp dport";
+  const doors = hostPorts(policy);
+  if (!needsInspector(policy) && doors.length === 0) return "";
   return `  chain arriving {
     type nat hook prerouting priority dstnat; policy accept;
     iifname != "${tap}" accept
     ip saddr != ${address} accept
 ${
-    policy.allowPrivate.length === 0
+    doors.length === 0
       ? ""
-      : "    ip daddr @chosen4 accept\n"
-  }    ip daddr @private4 accept
+      : `    ip daddr ${gateway} tcp dport { ${doors.join(", ")} } dnat ip to ${hostAddress}\n`
+  }${
+    policy.allowPrivate.length === 0 ? "" : "    ip daddr @chosen4 accept\n"
+  }    ip daddr @host4 accept
+    ip daddr @private4 accept
 ${tls ? `    ${mine} 443 dnat ip to ${gateway}:${tlsPort}\n` : ""}${
     http ? `    ${mine} 80 dnat ip to ${gateway}:${httpPort}\n` : ""
   }  }
 `;
 }
 
-function toHost({ slot, mac, policy }: FirewallInput): string {
+/** Ports of the host's that the guest may reach. */
+function hostPorts({ mode, allowHost }: NetworkPolicy): readonly number[] {
+  return mode === "off" ? [] : allowHost;
+}
+
+/** What a guest sends to its gateway: the resolver and the inspector are there, and nothing else. */
+function toHost({ slot, policy }: FirewallInput): string {
   const { address, gateway } = slot;
   const { tlsPort, httpPort } = inspectorOf(slot);
-  const toDns = `    ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53`;
-  const dns = `${toDns} ${tooManyQuestions} counter drop\n${toDns} accept\n`;
+  const dns =
+    `    ip daddr ${gateway} meta l4proto { tcp, udp } th dport 53 ct direction original goto asking\n`;
   return `  chain to_host {
-    ether saddr != ${mac} counter drop
     meta nfproto ipv6 goto refuse_ipv6
     udp sport 68 udp dport 67 accept
     ip saddr != ${address} counter drop
@@ -136,36 +185,50 @@ ${policy.mode === "off" ? "" : dns}${
       ? `    ip daddr ${gateway} tcp dport { ${tlsPort}, ${httpPort} } ct status dnat ${tooMany} goto refuse
     ip daddr ${gateway} tcp dport { ${tlsPort}, ${httpPort} } ct status dnat accept\n`
       : ""
-  }${
-    policy.mode === "off" || policy.allowHost.length === 0
-      ? ""
-      : `    tcp dport { ${policy.allowHost.join(", ")} } accept\n`
   }    goto refuse_host
   }
 `;
 }
 
-/** A guest that asks on and on would keep dnsmasq, and its log, busy for nothing. */
-const tooManyQuestions = "ct direction original limit rate over 1000/second burst 4000 packets";
-
 const tooMany = `ct state new ct count over ${mostConnections}`;
 
-function toNetwork({ slot, mac, policy }: FirewallInput): string {
-  const { address, gateway } = slot;
+function toNetwork({ slot, policy }: FirewallInput): string {
+  const { address, hostAddress, range } = slot;
   const chosen = policy.allowPrivate.length > 0;
   const ports = plainPorts(policy);
+  const doors = hostPorts(policy);
   const verdict = {
     open: "    accept\n",
     off: "    goto refuse_address\n",
     filtered: `${ports.length === 0 ? "" : allowAddresses(ports)}    goto refuse_address\n`,
   }[policy.mode];
   const chosenPorts = policy.mode === "open" ? "" : ` tcp dport { ${policy.ports.join(", ")} }`;
-  const inspectorChain = `  chain from_inspector {
+  return `  chain to_network {
+    meta nfproto ipv6 goto refuse_ipv6
+    ip saddr != ${address} counter drop
+    ip daddr ${hostAddress} ct direction reply ct state established,related accept
+    ct state invalid goto refuse
+    ${tooMany} goto refuse
+${
+    doors.length === 0
+      ? ""
+      : `    ip daddr @host4 tcp dport { ${doors.join(", ")} } accept\n`
+  }    ip daddr @host4 goto refuse_host
+    ip daddr ${range} goto refuse_machine
+${policy.mode === "off" || !chosen ? "" : `    ip daddr @chosen4${chosenPorts} accept\n`}${
+    policy.mode === "off" ? "" : "    ip daddr @private4 goto refuse_private\n"
+  }${verdict}  }
+${needsInspector(policy) ? fromInspector(slot, chosen) : ""}`;
+}
+
+function fromInspector({ gateway, range }: SlotAddresses, chosen: boolean): string {
+  return `  chain from_inspector {
     meta nfproto ipv6 goto refuse
     ct direction reply accept
-    oifname "lo" ip daddr ${gateway} udp dport 53 accept
+    oifname "lo" ip daddr ${gateway} tcp dport 53 goto inspector_asking
     fib daddr type local goto refuse_host
-    oifname "nbx*" goto refuse_machine
+    ip daddr @host4 goto refuse_host
+    ip daddr ${range} goto refuse_machine
 ${
     chosen
       ? "    ip daddr @chosen4 tcp dport { 80, 443 } accept\n"
@@ -174,17 +237,6 @@ ${
 ${allowAddresses([80, 443])}    goto refuse_address
   }
 `;
-  return `  chain to_network {
-    ether saddr != ${mac} counter drop
-    meta nfproto ipv6 goto refuse_ipv6
-    ip saddr != ${address} counter drop
-    oifname "nbx*" goto refuse_machine
-    ct state invalid goto refuse
-    ${tooMany} goto refuse
-${policy.mode === "off" || !chosen ? "" : `    ip daddr @chosen4${chosenPorts} accept\n`}${
-    policy.mode === "off" ? "" : "    ip daddr @private4 goto refuse_private\n"
-  }${verdict}  }
-${needsInspector(policy) ? inspectorChain : ""}`;
 }
 
 /** Every packet refreshes its address: a connection in use outlives the answer that allowed it. */

@@ -27,7 +27,7 @@ export interface InspectorPaths {
   readonly config: string;
   /** Patterns of names with `allow` or `deny`, the one that decides first. */
   readonly names: string;
-  /** The reader of TLS's first message, in Lua. */
+  /** The reader of TLS's first message, and what else it runs, in Lua. */
   readonly clientHello: string;
   /** Connections that it refused. */
   readonly log: string;
@@ -87,19 +87,6 @@ defaults
   timeout client 12h
   timeout server 12h
   timeout tunnel 12h
-
-resolvers slot
-  nameserver gateway ${slot.gateway}:53
-  accepted_payload_size 4096
-  resolve_retries 3
-  timeout resolve 1s
-  timeout retry 1s
-  hold valid 10s
-  hold nx 1s
-  hold refused 1s
-  hold timeout 1s
-  hold other 1s
-  hold obsolete 0s
 ${tls ? tlsSections(slot, paths) : ""}${http ? httpSections(slot, paths) : ""}`;
 }
 
@@ -108,8 +95,9 @@ function tlsSections(slot: SlotAddresses, paths: InspectorPaths): string {
 frontend tls
   mode tcp
   bind ${slot.gateway}:${ports.tlsPort}
+  filter lua.one_name
   log-format "%Ts\\ttls\\t%[var(sess.name)]\\t%[dst]\\t%[var(sess.problem)]"
-  tcp-request inspect-delay 10s
+  tcp-request inspect-delay 30s
   tcp-request content set-var(sess.problem) str(no-tls)
   tcp-request content reject if !{ req.ssl_hello_type 1 }
   tcp-request content set-var(sess.name) lua.client_hello
@@ -117,8 +105,7 @@ frontend tls
   tcp-request content reject if { var(sess.name) -m beg ? }
   tcp-request content set-var(sess.problem) str(name)
   tcp-request content reject unless { var(sess.name),map_reg(${paths.names}) allow }
-  tcp-request content do-resolve(sess.target,slot,ipv4) var(sess.name)
-  tcp-request content set-var(sess.problem) str(unresolved)
+  tcp-request content lua.reach sess 443
   tcp-request content reject unless { var(sess.target) -m found }
   tcp-request content set-dst var(sess.target)
   tcp-request content set-dst-port int(443)
@@ -144,9 +131,8 @@ frontend http
   http-request set-var(txn.problem) str(method)
   http-request return status 403 content-type text/plain string "nixbox: not through here\\n" if { method CONNECT } or { req.hdr_cnt(host) gt 1 }
   http-request del-header Upgrade if { req.hdr(Upgrade) -m sub -i h2c }
-  http-request do-resolve(txn.target,slot,ipv4) var(txn.name)
-  http-request set-var(txn.problem) str(unresolved)
-  http-request return status 502 content-type text/plain lf-string "nixbox: %[var(txn.name)] does not resolve\\n" unless { var(txn.target) -m found }
+  http-request lua.reach txn 80
+  http-request return status 502 content-type text/plain lf-string "nixbox: %[var(txn.name)] has no address that answers\\n" unless { var(txn.target) -m found }
   http-request set-dst var(txn.target)
   http-request set-dst-port int(80)
   http-request unset-var(txn.problem)

@@ -2,12 +2,12 @@ import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
 import { processesSeenByRoot } from "../host/root_processes.ts";
-import { messageOf, NixboxError } from "../host/error.ts";
-import { readTail } from "../host/files.ts";
+import { NixboxError } from "../host/error.ts";
+import { readTail, readTextIfExists } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import { waitFor } from "../host/wait.ts";
-import { clientHelloReader } from "./client_hello.ts";
 import type { InspectorPaths } from "./inspector.ts";
+import { runInNamespace } from "./namespace.ts";
 
 /** The texts of one slot's inspector, and where it will listen. */
 export interface InspectorFiles {
@@ -15,12 +15,16 @@ export interface InspectorFiles {
   readonly paths: InspectorPaths;
   /** HAProxy's config. */
   readonly config: string;
+  /** What it runs in Lua. */
+  readonly program: string;
   /** Patterns of names with their verdicts. */
   readonly names: string;
   /** The user id that it runs as. */
   readonly uid: number;
-  /** Address and ports that answer once it is ready. */
-  readonly listens: { readonly address: string; readonly ports: readonly number[] };
+  /** The namespace that it runs in. */
+  readonly namespace: string;
+  /** Ports that it listens on once it is ready. */
+  readonly ports: readonly number[];
 }
 
 // HAProxy writes its log to stdout, which stays open when it has gone into its jail.
@@ -37,9 +41,9 @@ export async function startInspector(
   files: InspectorFiles,
   earlier: "finish" | "stop" = "stop",
 ): Promise<void> {
-  const { paths, config, names, uid, listens } = files;
+  const { paths, config, names, uid, ports } = files;
   await runAsRoot(host, ["install", "-d", "-m", "755", paths.jail]);
-  await runAsRoot(host, ["tee", paths.clientHello], clientHelloReader);
+  await runAsRoot(host, ["tee", paths.clientHello], files.program);
   await runAsRoot(host, ["tee", paths.names], names);
   await runAsRoot(host, ["tee", paths.config], config);
   const haproxy = await host.which("haproxy") ?? "haproxy";
@@ -48,13 +52,13 @@ export async function startInspector(
     ? []
     : [earlier === "finish" ? "-sf" : "-st", ...before.map(String)];
   const argv = [haproxy, "-db", "-f", paths.config, ...handing];
-  await runAsRoot(host, ["setsid", "--fork", "sh", "-c", start, paths.log, ...argv]);
-  const isNew = async () =>
-    (await (await processesSeenByRoot(host)).ownedBy(uid)).some((pid) => !before.includes(pid));
-  const ready = await waitFor(
-    async () => await isNew() && await answers(listens) ? true : undefined,
-    { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 },
-  );
+  await runInNamespace(host, files, ["setsid", "--fork", "sh", "-c", start, paths.log, ...argv]);
+  const ready = await waitFor(async () => {
+    const pid = (await (await processesSeenByRoot(host)).ownedBy(uid)).find((one) =>
+      !before.includes(one)
+    );
+    return pid !== undefined && await listens(pid, ports) ? true : undefined;
+  }, { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 });
   if (ready) return;
   throw new NixboxError("the inspector of TLS and HTTP (haproxy) did not start", {
     hint: "the lines above are its own; `network.inspect = false` does without it",
@@ -62,18 +66,15 @@ export async function startInspector(
   });
 }
 
-async function answers(listens: InspectorFiles["listens"]): Promise<boolean> {
-  for (const port of listens.ports) {
-    try {
-      (await Deno.connect({ hostname: listens.address, port })).close();
-    } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused) return false;
-      throw new NixboxError(`the inspector cannot be reached: ${messageOf(error)}`, {
-        where: `${listens.address}:${port}`,
-      });
-    }
-  }
-  return true;
+/**
+ * Whether somebody in the namespace of a process listens on all the ports (proc_pid_net(5): the state
+ * 0A is LISTEN). A process that has changed its user has bound them before.
+ */
+async function listens(pid: number, ports: readonly number[]): Promise<boolean> {
+  const table = await readTextIfExists(`/proc/${pid}/net/tcp`).catch(() => undefined) ?? "";
+  const open = [...table.matchAll(/^\s*\d+: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 0A /gm)]
+    .map(([, port = ""]) => Number.parseInt(port, 16));
+  return ports.every((port) => open.includes(port));
 }
 
 /** Ends every process of a slot's inspector. */

@@ -6,8 +6,10 @@ import { CommandError } from "../host/process.ts";
 /** Something that the rules need of the kernel: the module that brings it, and a rule that has it. */
 interface Feature {
   readonly module: string;
-  /** The inside of a table of family inet. */
+  /** The inside of a table. */
   readonly rules: string;
+  /** Its family; inet where none is named. */
+  readonly family?: "netdev";
 }
 
 const chain = (rule: string, hook = "type filter hook forward priority filter") =>
@@ -25,6 +27,16 @@ const features: readonly Feature[] = [
   { module: "nft_masq", rules: chain("masquerade", leaving) },
   { module: "nft_nat", rules: chain("tcp dport 80 dnat ip to 127.0.0.1:80", arriving) },
   {
+    module: "nf_tables (netdev)",
+    family: "netdev",
+    rules: 'chain probe { type filter hook ingress device "lo" priority 0; policy accept; }',
+  },
+  { module: "nft_quota", rules: chain("quota over 1 mbytes drop") },
+  {
+    module: "nft_ct (notrack)",
+    rules: chain("notrack", "type filter hook prerouting priority raw"),
+  },
+  {
     module: "nf_tables (dynamic sets)",
     rules: `set seen { type ipv4_addr; size 8; timeout 1h; flags dynamic,timeout; }\n${
       chain("update @seen { ip daddr counter }")
@@ -38,8 +50,8 @@ const features: readonly Feature[] = [
  */
 export async function missingModules(host: Host): Promise<readonly string[]> {
   const missing: string[] = [];
-  for (const { module, rules } of features) {
-    const text = `table inet nixbox_probe {\n${rules}\n}\n`;
+  for (const { module, rules, family = "inet" } of features) {
+    const text = `table ${family} nixbox_probe {\n${rules}\n}\n`;
     const argv = ["nft", "--check", "-f", "-"];
     const { code, stderr } = await runAsRoot(host, argv, text, { accept: "any" });
     if (code === 0) continue;

@@ -2,30 +2,61 @@ import type { Host } from "../host/host.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { runAsRoot } from "../host/as_root.ts";
-import { removeFirewall } from "./firewall.ts";
+import type { SlotAddresses } from "./addresses.ts";
+import { forwardSwitch } from "./forwarding.ts";
+import { removeRulesBatch, removeTable, routingBatch } from "./host_rules.ts";
 import { explainRefusal } from "./kernel_features.ts";
+import { deleteNamespace, runInNamespace } from "./namespace.ts";
+
+/** What makes a slot's namespace and joins it to the host, as far as it follows from the plan. */
+export interface NamespacePlan {
+  readonly slot: SlotAddresses;
+  /** For `ip -netns NAMESPACE -batch -`: the tap, down. */
+  readonly tap: string;
+  /** For `nft -f -` in the namespace: what the guest may reach. */
+  readonly firewall: string;
+  /** For `nft -f -` on the host: the way out. */
+  readonly hostRules: string;
+  /** For `ip -batch -` on the host: the veth pair, routes and rules of routing. */
+  readonly link: string;
+  /** For `ip -netns NAMESPACE -batch -`: its end of the pair, then the tap up. */
+  readonly uplink: string;
+}
 
 /**
- * Loads a slot's rules in one transaction: all of them, or none and an error.
+ * Makes a slot's namespace with a tap that is down, and loads its rules in one transaction: all of
+ * them, or none and an error.
  *
  * @throws {NixboxError} that names the kernel's missing modules, where that is the cause.
  */
-export async function loadFirewall(host: Host, rules: string): Promise<void> {
+export async function loadFirewall(host: Host, plan: NamespacePlan): Promise<void> {
+  const { slot } = plan;
+  await runAsRoot(host, ["ip", "netns", "add", slot.namespace]);
+  await makeTap(host, plan);
+  await loadRules(host, slot, plan.firewall);
+  await asRules(host, () => runAsRoot(host, ["nft", "-f", "-"], plan.hostRules));
+}
+
+/** Loads rules into a slot's namespace. */
+export async function loadRules(
+  host: Host,
+  slot: Pick<SlotAddresses, "namespace">,
+  rules: string,
+): Promise<void> {
+  await asRules(host, () => runInNamespace(host, slot, ["nft", "-f", "-"], rules));
+}
+
+async function asRules(host: Host, load: () => Promise<unknown>): Promise<void> {
   try {
-    await runAsRoot(host, ["nft", "-f", "-"], rules);
+    await load();
   } catch (error) {
     throw await explainRefusal(host, error);
   }
 }
 
-export async function deleteFirewall(host: Host, table: string): Promise<void> {
-  await runAsRoot(host, ["nft", "-f", "-"], removeFirewall(table));
-}
-
-/** Makes a tap by lines for `ip -batch`. */
-export async function createTap(host: Host, batch: string): Promise<void> {
+async function makeTap(host: Host, { slot, tap }: NamespacePlan): Promise<void> {
   try {
-    await runAsRoot(host, ["ip", "-batch", "-"], batch);
+    await runAsRoot(host, ["ip", "-netns", slot.namespace, "-batch", "-"], tap);
   } catch (error) {
     if (!/\/dev\/net\/tun|ioctl\(TUNSETIFF\)/.test(errorText(error))) throw error;
     throw new NixboxError("the kernel gave no tap device", {
@@ -35,25 +66,61 @@ export async function createTap(host: Host, batch: string): Promise<void> {
   }
 }
 
-export async function deleteTap(host: Host, tap: string): Promise<void> {
-  if (await exists(`/sys/class/net/${tap}`)) await runAsRoot(host, ["ip", "link", "delete", tap]);
+/** Removes a slot's namespace with all rules in it, and its rules on the host. */
+export async function deleteFirewall(host: Host, slot: SlotNames): Promise<void> {
+  await runAsRoot(host, ["nft", "-f", "-"], removeTable("inet", slot.table));
+  await deleteNamespace(host, slot.namespace);
 }
 
-const forwardSwitch = "/proc/sys/net/ipv4/ip_forward";
-
-/** Lets the host forward IPv4, remembering in `memory` that it did not before. */
-export async function enableForwarding(host: Host, memory: string): Promise<void> {
-  if ((await Deno.readTextFile(forwardSwitch)).trim() === "1") return;
-  await runAsRoot(host, ["tee", memory], "0\n");
-  await runAsRoot(host, ["tee", forwardSwitch], "1\n");
+/** Whether an interface takes only packets that their sender could be answered by (ip-sysctl). */
+export function reversePathSwitch(link: string): string {
+  return `/proc/sys/net/ipv4/conf/${link}/rp_filter`;
 }
 
-/** Puts forwarding back as it was, when the last machine has gone. */
-export async function restoreForwarding(host: Host, memory: string): Promise<void> {
-  if (!await exists(memory)) return;
-  await runAsRoot(host, ["tee", forwardSwitch], "0\n");
-  await runAsRoot(host, ["rm", "-f", memory]);
+/** Joins a slot's namespace to the host, and puts its tap into use. */
+export async function joinNamespace(host: Host, plan: NamespacePlan): Promise<void> {
+  const { slot, link, uplink } = plan;
+  try {
+    await runAsRoot(host, ["ip", "-batch", "-"], link);
+  } catch (error) {
+    throw explainLink(error);
+  }
+  await runAsRoot(host, ["tee", reversePathSwitch(slot.link)], "1\n");
+  await runInNamespace(host, slot, ["tee", forwardSwitch], "1\n");
+  await runAsRoot(host, ["ip", "-netns", slot.namespace, "-batch", "-"], uplink);
 }
+
+/** What a kernel says that lacks virtual links or rules of routing. */
+function explainLink(error: unknown): unknown {
+  if (!/Unknown device type|not supported/.test(errorText(error))) return error;
+  return new NixboxError("the kernel cannot join a network namespace to this host", {
+    hint:
+      "load the module (`sudo modprobe veth`); it needs CONFIG_VETH and CONFIG_IP_MULTIPLE_TABLES",
+    log: error instanceof NixboxError ? error.log : [],
+    cause: error,
+  });
+}
+
+/** Cuts a slot's namespace off from the host. */
+export async function partNamespace(host: Host, slot: SlotNames): Promise<void> {
+  if (await exists(`/sys/class/net/${slot.link}`)) {
+    await runAsRoot(host, ["ip", "link", "delete", slot.link]);
+  }
+  // Some may be missing, which is no fault.
+  const batch = removeRulesBatch(slot);
+  await runAsRoot(host, ["ip", "-force", "-batch", "-"], batch, { accept: "any" });
+}
+
+/** Makes the host's routes and rules of routing of a slot again, and its check of the way back. */
+export async function restoreRouting(host: Host, slot: SlotAddresses, uid: number): Promise<void> {
+  const removal = removeRulesBatch(slot);
+  await runAsRoot(host, ["ip", "-force", "-batch", "-"], removal, { accept: "any" });
+  await runAsRoot(host, ["ip", "-batch", "-"], routingBatch(slot, uid));
+  await runAsRoot(host, ["tee", reversePathSwitch(slot.link)], "1\n");
+}
+
+/** What a slot is known by, whatever its addresses. */
+export type SlotNames = Pick<SlotAddresses, "namespace" | "link" | "table" | "firstRule">;
 
 function errorText(error: unknown): string {
   const log = error instanceof NixboxError ? error.log.join("\n") : "";

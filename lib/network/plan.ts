@@ -1,16 +1,19 @@
 import { type SlotAddresses, slotAddresses } from "./addresses.ts";
-import {
-  dnsmasqConfig,
-  dnsmasqDirectoryArguments,
-  dnsmasqPaths,
-  dnsmasqServers,
-} from "./dnsmasq.ts";
-import type { DnsmasqFiles } from "./dnsmasq_process.ts";
+import { clientHelloReader } from "./client_hello.ts";
+import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers, resolverUid } from "./dnsmasq.ts";
+import { dnsmasqCommand, type DnsmasqFiles, prepareArguments } from "./dnsmasq_process.ts";
 import { firewallRules } from "./firewall.ts";
+import { helloRetryFilter } from "./hello_retry.ts";
+import type { HostNetwork } from "./host_network.ts";
+import { forwardSwitch } from "./forwarding.ts";
+import { hostRules, linkBatch, routingBatch, uplinkBatch } from "./host_rules.ts";
 import { inspectorConfig, inspectorNames, inspectorOf, inspectorPaths } from "./inspector.ts";
 import type { InspectorFiles } from "./inspector_process.ts";
+import { type NamespacePlan, reversePathSwitch } from "./linux.ts";
+import { inNamespace } from "./namespace.ts";
 import { inspected, needsInspector, type NetworkPolicy } from "./policy.ts";
-import { createTapBatch } from "./tap.ts";
+import { reachAction } from "./reach.ts";
+import { createTapBatch, openTapBatch } from "./tap.ts";
 import type { Watch } from "./watch.ts";
 
 /** What one guest's network follows from. */
@@ -23,23 +26,21 @@ export interface NetworkPlanInput {
   readonly user: { readonly uid: number; readonly gid: number };
   readonly hostHasIpv6: boolean;
   readonly policy: NetworkPolicy;
+  /** What the host has of addresses and networks. */
+  readonly hostNetwork: HostNetwork;
+  /** Where machines have their addresses. */
+  readonly range: string;
   readonly canFilterRecords: boolean;
   /** The host-wide directory, owned by root. */
   readonly sharedDirectory: string;
 }
 
 /** One guest's network: every text and command that makes it. */
-export interface NetworkPlan {
-  /** Rules for `nft -f -`. */
-  readonly firewall: string;
-  /** Lines for `ip -batch -`. */
-  readonly tap: string;
-  /** Name of the tap. */
-  readonly device: string;
+export interface NetworkPlan extends NamespacePlan {
+  /** What the rules know of the host. */
+  readonly hostNetwork: HostNetwork;
   /** Whether the host must forward packets. */
   readonly forwards: boolean;
-  /** Arguments of install(1) for the slot's directory. */
-  readonly directory: readonly string[];
   /** DHCP and DNS. */
   readonly dnsmasq: DnsmasqFiles;
   /** In mode `filtered`, where names are looked at. */
@@ -50,36 +51,32 @@ export interface NetworkPlan {
 
 /** Plans one guest's network on Linux: a pure function of its input. */
 export function networkPlan(input: NetworkPlanInput): NetworkPlan {
-  const { mac, hostname, policy, canFilterRecords, sharedDirectory } = input;
-  const slot = slotAddresses(input.slot);
+  const { mac, hostname, policy, canFilterRecords, sharedDirectory, hostHasIpv6, user } = input;
+  const slot = slotAddresses(input.slot, input.range);
+  const { namespace, table } = slot;
   const paths = dnsmasqPaths(sharedDirectory, input.slot);
   const { log: inspectorLog } = inspectorPaths(paths.directory);
+  const uid = resolverUid(slot);
   return {
-    firewall: firewallRules({ slot, mac, policy }),
-    tap: createTapBatch(slot, {
-      uid: input.user.uid,
-      cpus: input.cpus,
-      mac,
-      hostHasIpv6: input.hostHasIpv6,
-    }),
-    device: slot.tap,
+    slot,
+    hostNetwork: input.hostNetwork,
+    tap: createTapBatch(slot, { uid: user.uid, cpus: input.cpus, hostHasIpv6 }),
+    firewall: firewallRules({ slot, mac, policy, hostNetwork: input.hostNetwork }),
+    hostRules: hostRules(slot),
+    link: linkBatch(slot, hostHasIpv6) + routingBatch(slot, user.uid),
+    uplink: uplinkBatch(slot, hostHasIpv6) + openTapBatch(slot, mac),
     forwards: policy.mode !== "off",
-    directory: dnsmasqDirectoryArguments(paths, input.user.gid),
     dnsmasq: {
       paths,
       config: dnsmasqConfig({ slot, paths, mac, hostname, policy, canFilterRecords }),
       servers: dnsmasqServers(policy),
+      namespace,
+      uid,
+      prepare: prepareArguments(paths, user.gid, uid),
     },
     ...(needsInspector(policy) ? { inspector: inspectorFiles(slot, paths.directory, policy) } : {}),
     ...(policy.mode === "filtered"
-      ? {
-        watch: {
-          directory: paths.directory,
-          pidFile: paths.pidFile,
-          table: slot.table,
-          logs: [paths.log, inspectorLog],
-        },
-      }
+      ? { watch: { directory: paths.directory, namespace, table, logs: [paths.log, inspectorLog] } }
       : {}),
   };
 }
@@ -96,35 +93,42 @@ export function inspectorFiles(
   return {
     paths,
     config: inspectorConfig(slot, paths, policy),
+    program: clientHelloReader + helloRetryFilter + reachAction(slot.gateway),
     names: inspectorNames(policy),
     uid,
-    listens: {
-      address: slot.gateway,
-      ports: [...(tls ? [tlsPort] : []), ...(http ? [httpPort] : [])],
-    },
+    namespace: slot.namespace,
+    ports: [...(tls ? [tlsPort] : []), ...(http ? [httpPort] : [])],
   };
 }
 
 /** Every command that runs as root for a guest's network, in order, for `up --dry-run`. */
 export function networkCommands(plan: NetworkPlan): readonly (readonly string[])[] {
-  const { dnsmasq, inspector, watch } = plan;
+  const { slot, dnsmasq, inspector, watch } = plan;
+  const inside = (...argv: readonly string[]) => inNamespace(slot.namespace, argv);
   return [
+    ["ip", "netns", "add", slot.namespace],
+    ["ip", "-netns", slot.namespace, "-batch", "-"],
+    inside("nft", "-f", "-"),
     ["nft", "-f", "-"],
     ["ip", "-batch", "-"],
-    ...(plan.forwards
-      ? [["tee", "/proc/sys/net/ipv4/ip_forward"], ["iptables", "-I", "DOCKER-USER", "..."]]
-      : []),
-    ["install", ...plan.directory],
+    ["tee", reversePathSwitch(slot.link)],
+    inside("tee", forwardSwitch),
+    ["ip", "-netns", slot.namespace, "-batch", "-"],
+    ...(plan.forwards ? [["tee", forwardSwitch], ["iptables", "-I", "DOCKER-USER", "..."]] : []),
+    ["sh", "-c", "(lib/network/dnsmasq_process.ts)", ...dnsmasq.prepare.slice(2)],
     ["tee", dnsmasq.paths.servers],
     ["tee", dnsmasq.paths.config],
-    ["env", "TZ=UTC", "dnsmasq", `--conf-file=${dnsmasq.paths.config}`],
+    inside(...dnsmasqCommand(dnsmasq.uid, dnsmasq.paths.config, "dnsmasq")),
     ...(inspector === undefined ? [] : [
       ["install", "-d", "-m", "755", inspector.paths.jail],
       ["tee", inspector.paths.clientHello],
       ["tee", inspector.paths.names],
       ["tee", inspector.paths.config],
-      ["haproxy", "-db", "-f", inspector.paths.config],
+      inside("haproxy", "-db", "-f", inspector.paths.config),
     ]),
-    ...(watch === undefined ? [] : [["sh", "-c", "(lib/network/watch.ts)", watch.directory]]),
+    inside("nft", "--stateless", "--terse", "list", "ruleset"),
+    ["nft", "--stateless", "--terse", "list", "table", "inet", slot.table],
+    ["tee", `${dnsmasq.paths.directory}/rules`],
+    ...(watch === undefined ? [] : [inside("sh", "-c", "(lib/network/watch.ts)", watch.directory)]),
   ];
 }

@@ -18,6 +18,8 @@ export interface NetworkPolicy {
   readonly allowPrivate: readonly string[];
   /** Upstream resolvers. */
   readonly resolvers: readonly string[];
+  /** Whether those are the host's own, which may change. */
+  readonly followsHost?: boolean | undefined;
 }
 
 /** The policy that a config asks for, with the resolvers that this host uses. */

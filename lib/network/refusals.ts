@@ -1,3 +1,4 @@
+import { questionRefusals } from "./question_rules.ts";
 import { isNameAllowed, type NetworkPolicy } from "./policy.ts";
 
 /** Something that a guest asked for and did not get. */
@@ -15,7 +16,16 @@ export interface Refusal {
 }
 
 /** Why the firewall refused: the set that remembers it. */
-export type RefusedBy = "host" | "machine" | "private" | "address" | "other" | "ipv6";
+export type RefusedBy =
+  | "host"
+  | "machine"
+  | "private"
+  | "address"
+  | "other"
+  | "ipv6"
+  | "length"
+  | "quota"
+  | "rate";
 
 /** An address that the firewall refused. */
 export interface RefusedAddress {
@@ -61,6 +71,7 @@ function explain(
   policy: NetworkPolicy,
   names: readonly string[],
 ): Pick<Refusal, "reason" | "allow"> {
+  if (by === "length" || by === "quota" || by === "rate") return { reason: questionRefusals[by] };
   if (by === "machine") return { reason: "other machines are out of reach" };
   if (by === "ipv6") return { reason: "machines have no IPv6" };
   if (policy.mode === "off") {
@@ -97,8 +108,11 @@ const problems: Readonly<Record<string, string>> = {
   "?nameless": "TLS without a server name",
   "?encrypted": "TLS that hides its server name (ECH)",
   "?unreadable": "TLS whose first message cannot be read",
+  "retry": "TLS that names another site when the server asks for its first message again",
   "no-tls": "a connection to port 443 that is no TLS",
   "unresolved": "the name has no address that may be reached",
+  "long": "a name that is too long to be asked for",
+  "unreachable": "no address of the name answers",
   "method": "a request that is no plain HTTP to one host",
 };
 
@@ -135,7 +149,9 @@ function refusalOfName(refused: RefusedName, policy: NetworkPolicy): Refusal {
   const place = how === "dns" ? "" : ` (${how === "tls" ? "TLS" : "HTTP"} to ${address})`;
   const known = problems[problem];
   if (known !== undefined) {
-    const asked = problem === "unresolved" ? `${name}${place}` : `${address} tcp/443`;
+    const asked = ["unresolved", "unreachable", "long"].includes(problem)
+      ? `${name}${place}`
+      : `${address} tcp/443`;
     return { ...base, asked, reason: known };
   }
   if (isNameAllowed(policy, name)) {

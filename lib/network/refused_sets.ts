@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
+import type { SlotAddresses } from "./addresses.ts";
+import { runInNamespace } from "./namespace.ts";
 import type { RefusedAddress, RefusedBy } from "./refusals.ts";
 
 const value = z.union([z.string(), z.number()]);
@@ -20,17 +21,32 @@ const listing = z.object({
   })),
 });
 
-const kinds: readonly RefusedBy[] = ["host", "machine", "private", "address", "other", "ipv6"];
+const kinds: readonly RefusedBy[] = [
+  ...([
+    "host",
+    "machine",
+    "private",
+    "address",
+    "other",
+    "ipv6",
+    "length",
+    "quota",
+    "rate",
+  ] as const),
+];
+
+type Slot = Pick<SlotAddresses, "namespace" | "table">;
 
 /** Seconds that a refusal is remembered (lib/network/firewall.ts). */
 const memorySeconds = 24 * 60 * 60;
 
 /** What a slot's firewall has refused in the last day; root's to see. */
-export async function readRefusedSets(host: Host, table: string): Promise<RefusedAddress[]> {
+export async function readRefusedSets(host: Host, slot: Slot): Promise<RefusedAddress[]> {
   // Without the rules' chains (--terse would leave the elements out).
-  const { code, stdout } = await runAsRoot(
+  const { code, stdout } = await runInNamespace(
     host,
-    ["nft", "--json", "list", "table", "inet", table],
+    slot,
+    ["nft", "--json", "list", "table", "inet", slot.table],
     undefined,
     { accept: "any" },
   );
@@ -60,8 +76,8 @@ function entry(by: RefusedBy, elem: z.infer<typeof element>, now: number): Refus
 }
 
 /** How many addresses the answers of DNS have allowed now; root's to see. */
-export async function countAllowed(host: Host, table: string): Promise<number> {
-  const argv = ["nft", "--json", "list", "set", "inet", table, "allow4"];
-  const { code, stdout } = await runAsRoot(host, argv, undefined, { accept: "any" });
+export async function countAllowed(host: Host, slot: Slot): Promise<number> {
+  const argv = ["nft", "--json", "list", "set", "inet", slot.table, "allow4"];
+  const { code, stdout } = await runInNamespace(host, slot, argv, undefined, { accept: "any" });
   return code === 0 ? [...stdout.matchAll(/"val"/g)].length : 0;
 }

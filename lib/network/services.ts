@@ -1,18 +1,20 @@
 import { runAsRoot } from "../host/as_root.ts";
 import type { Host } from "../host/host.ts";
-import { dnsmasqPaths } from "./dnsmasq.ts";
+import { dnsmasqPaths, resolverUid } from "./dnsmasq.ts";
 import { removeSlotDirectory, startDnsmasq, stopDnsmasq } from "./dnsmasq_process.ts";
 import { inspectorOf } from "./inspector.ts";
 import { startInspector, stopInspector } from "./inspector_process.ts";
+import { rememberRules } from "./kernel_state.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { startWatch, stopWatch } from "./watch.ts";
 
 /** Starts the programs beside one guest: dnsmasq, and in mode `filtered` the inspector and the watch. */
 export async function startServices(host: Host, plan: NetworkPlan): Promise<void> {
-  await runAsRoot(host, ["install", ...plan.directory]);
-  await startDnsmasq(host, plan.dnsmasq);
+  await runAsRoot(host, ["sh", ...plan.dnsmasq.prepare]);
+  const pid = await startDnsmasq(host, plan.dnsmasq);
   if (plan.inspector !== undefined) await startInspector(host, plan.inspector);
-  if (plan.watch !== undefined) await startWatch(host, plan.watch);
+  if (plan.watch !== undefined) await startWatch(host, plan.watch, pid);
+  await rememberRules(host, plan.slot, plan.dnsmasq.paths.directory, plan.hostNetwork);
 }
 
 /** Ends the programs of a slot and removes what they wrote; also of a start that was cut short. */
@@ -24,6 +26,6 @@ export async function stopServices(
   const paths = dnsmasqPaths(sharedDirectory, slot);
   await stopWatch(host, paths.directory);
   await stopInspector(host, inspectorOf({ slot }).uid);
-  await stopDnsmasq(host, paths);
+  await stopDnsmasq(host, resolverUid({ slot }));
   await removeSlotDirectory(host, paths.directory);
 }

@@ -1,16 +1,16 @@
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
 import { endProcess } from "../host/end_process.ts";
 import { processesSeenByRoot } from "../host/root_processes.ts";
 import { readTextIfExists } from "../host/files.ts";
 import { waitFor } from "../host/wait.ts";
+import { runInNamespace } from "./namespace.ts";
 
 /** What is watched beside one machine. */
 export interface Watch {
   /** The slot's directory, which root owns. */
   readonly directory: string;
-  /** dnsmasq's pid file: the watch ends with that process. */
-  readonly pidFile: string;
+  /** Where it runs. */
+  readonly namespace: string;
   /** The slot's nftables table. */
   readonly table: string;
   /** Files that are cut when they grow too long. */
@@ -25,12 +25,12 @@ const longestLog = 4_000_000;
  * which the guest can fill, too long? Does dnsmasq still run? If it does not, the addresses that
  * its answers have allowed are taken back, so that nothing gets out any more.
  *
- * Arguments: DIRECTORY PIDFILE NFT TABLE LONGEST LOG...
+ * Arguments: DIRECTORY PID NFT TABLE LONGEST LOG...
  */
 const program = `
 exec >/dev/null 2>&1 </dev/null
 echo $$ >"$1/watch.pid"
-read -r pid <"$2"
+pid=$2
 nft=$3
 table=$4
 longest=$5
@@ -49,11 +49,20 @@ done
 /** Its name in the list of processes. */
 const programName = "nixbox-watch";
 
-export async function startWatch(host: Host, watch: Watch): Promise<void> {
-  const { directory, pidFile, table, logs } = watch;
+/** @param pid Of dnsmasq: the watch ends with that process. */
+export async function startWatch(host: Host, watch: Watch, pid: number): Promise<void> {
+  const { directory, table, logs } = watch;
   const nft = await host.which("nft") ?? "nft";
-  const args = [directory, pidFile, nft, table, `${longestLog}`, ...logs];
-  await runAsRoot(host, ["setsid", "--fork", "sh", "-c", program, programName, ...args]);
+  const args = [directory, `${pid}`, nft, table, `${longestLog}`, ...logs];
+  await runInNamespace(host, watch, [
+    "setsid",
+    "--fork",
+    "sh",
+    "-c",
+    program,
+    programName,
+    ...args,
+  ]);
   // Not before it can be found again, so that an undo right after this leaves none behind.
   const pidOrNothing = async () => await readTextIfExists(`${directory}/watch.pid`) || undefined;
   await waitFor(pidOrNothing, { timeoutMs: 2000, firstDelayMs: 2 });

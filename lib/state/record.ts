@@ -204,6 +204,7 @@ export const isPolicy: Check<NetworkPolicy> = isObjectOf<NetworkPolicy>({
   allowHost: isArrayOf(isInteger),
   allowPrivate: isArrayOf(isString),
   resolvers: isArrayOf(isString),
+  followsHost: isOptional(isBoolean),
 });
 
 const isTapNetwork = isObjectOf<TapNetwork>({

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
 import { attack, hostServices, isAsExpected, table } from "./support/attacking.ts";
-import { type Attack, attacks, below, inHttp, inTls } from "./support/attacks.ts";
+import { type Attack, attacks, below, inHttp, inRetry, inTls } from "./support/attacks.ts";
 import { changeAnswer, newContacts } from "./support/internet.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 const services = [2375, 5432, 8080];
-const filtered = 'network = { mode = "filtered"; domains = [ "allowed.test" "site.test" ]; };';
+const filtered =
+  'network = { mode = "filtered"; domains = [ "allowed.test" "site.test" "retry.test" "p521.test" ]; };';
 
 /** Runs attacks, shows the table, and fails with the rows that are not as they must be. */
 async function mustHold(project: TestProject, list: readonly Attack[]): Promise<void> {
@@ -24,8 +25,8 @@ async function mustHold(project: TestProject, list: readonly Attack[]): Promise<
 function assertOnlyAllowed(contacts: readonly string[]): void {
   for (const line of contacts) {
     const { protocol, name } = JSON.parse(line);
-    assert.equal(protocol, "web", line);
-    assert.match(name, /^(.+\.)?(allowed|site)\.test$/, line);
+    assert.match(protocol, /^(web|retry)$/, line);
+    assert.match(name, /^(.+\.)?(allowed|site|retry)\.test$/, line);
   }
 }
 
@@ -60,6 +61,48 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
     assertOnlyAllowed(await newContacts());
   });
 
+  await t.step(
+    "a flush of the host's rules opens nothing; status and doctor tell, refresh puts right",
+    async () => {
+      await run(["nft", "flush", "ruleset"]);
+      await newContacts();
+      await mustHold(
+        project,
+        stillHolds.map((one): Attack =>
+          // What goes to the resolver gets its refusal as before; the rest has no way, which is told, too.
+          one.does.kind === "dns" || one.does.kind === "http"
+            ? { ...one, expected: "unanswered" }
+            : one
+        ),
+      );
+      assert.deepEqual(await newContacts(), []);
+      const status = await project.call(["network", "status"]);
+      assert.equal(status.code, 1);
+      assert.match(status.stderr, /rules for it are gone or changed.*`nixbox network refresh`/);
+      assert.match(status.stderr, /forwards packets for others, too/);
+      const doctor = await project.call(["doctor"]);
+      assert.equal(doctor.code, 1);
+      assert.match(doctor.stdout, /network of box .*rules for it are gone/);
+      const refresh = await project.call(["network", "refresh"]);
+      assert.equal(refresh.code, 0, refresh.stderr);
+      assert.match(refresh.stdout, /^put right: this host's rules for it are gone/m);
+      assert.equal((await project.call(["network", "status"])).code, 0);
+      assert.equal((await project.call(["network", "refresh"])).stdout, "all was right\n");
+      await mustHold(project, [...stillWorks, ...stillHolds]);
+    },
+  );
+
+  await t.step("nor do rules that somebody takes out of the namespace", async () => {
+    await run(["nsenter", "--net=/run/netns/nbx0", "nft", "flush", "ruleset"]);
+    const away = await project.run("curl -sS -m 3 http://80.0.113.10/");
+    assert.notEqual(away.code, 0);
+    const status = await project.call(["network", "status"]);
+    assert.match(status.stderr, /the rules in its network namespace are not those/);
+    assert.doesNotMatch(status.stdout, /names are resolved/);
+    assert.equal((await project.call(["network", "refresh"])).code, 0);
+    await mustHold(project, [...stillWorks, ...stillHolds]);
+  });
+
   await t.step("a download goes on when its address has left the answers", async () => {
     const download = project.run("curl -sS -m 20 http://allowed.test/slow/40 | wc -c");
     await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -79,7 +122,7 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
   });
 
   await t.step("without dnsmasq nothing gets out", async () => {
-    const { stdout } = await run(["pgrep", "-f", "dnsmasq --conf-file=/run/nixbox"]);
+    const { stdout } = await run(["pgrep", "-f", "^[^ ]*dnsmasq --conf-file=/run/nixbox"]);
     await run(["kill", "-9", stdout.trim()]);
     // The watch looks once a second.
     await new Promise((resolve) => setTimeout(resolve, 2500));
@@ -108,7 +151,7 @@ Deno.test("filtered without inspection: addresses hold, names in connections are
   await using project = await TestProject.make(filtered.replace("mode", "inspect = false; mode"));
   await project.mustUp();
   await newContacts();
-  const byNameAlone = new Set([...inTls, ...inHttp]);
+  const byNameAlone = new Set([...inTls, ...inRetry, ...inHttp]);
   await mustHold(project, attacks.filter((one) => !byNameAlone.has(one)));
   for (const line of await newContacts()) assert.doesNotMatch(line, /"(tcp|udp)"|evil|neighbour/);
 });
@@ -138,7 +181,9 @@ Deno.test("open: the same attacks are attacks, and host, machines and private pl
     await using project = await TestProject.make(`network = {
       mode = "open";
       allowHost = [ 2375 5432 8080 ];
-      allowPrivate = [ "10.55.0.0/16" "192.168.77.0/24" "169.254.169.254/32" ];
+      allowPrivate = [
+        "10.55.0.0/16" "192.168.77.0/24" "169.254.169.254/32" "168.63.129.16/32" "80.0.2.0/24"
+      ];
     };`);
     await project.mustUp();
     const seen = await attack(project, stillHolds);
@@ -151,7 +196,7 @@ Deno.test("open: the same attacks are attacks, and host, machines and private pl
     await project.mustUp();
     const near = attacks.filter(({ does, expected }) =>
       expected === "refused" && does.kind === "tcp" &&
-      /^(10|192\.168|169\.254|80\.0\.2)\./.test(String(does.address))
+      /^(10|192\.168|169\.254|168\.63|80\.0\.2)\./.test(String(does.address))
     );
     assert.ok(near.length >= 10);
     await mustHold(project, [...near, ...below.filter(({ does }) => does.form === "ipv6")]);

@@ -39,7 +39,7 @@ const refused: readonly {
     claim: "a guest that never asks for an address is diagnosed",
     runner: "runner-nodhcp",
     options: ["--timeout", "14"],
-    says: /link: nbx0 is up.*lease: the guest asked for no address.*port: nothing answers/s,
+    says: /link: the tap is up.*lease: the guest asked for no address.*port: nothing answers/s,
   },
   {
     claim: "a guest that never opens ssh is diagnosed",

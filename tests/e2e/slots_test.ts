@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { run } from "../../lib/host/process.ts";
 import { slotAddresses } from "../../lib/network/addresses.ts";
+import { resolverUid } from "../../lib/network/dnsmasq.ts";
 import { tapsInDocker } from "../../lib/network/docker.ts";
-import { deleteFirewall, loadFirewall } from "../../lib/network/linux.ts";
+import { deleteFirewall, loadFirewall, loadRules } from "../../lib/network/linux.ts";
+import { runInNamespace } from "../../lib/network/namespace.ts";
 import { EmptySlot, host, planOf } from "./support/engine.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
@@ -39,13 +41,16 @@ Deno.test("64 slots at once: each with its own rules, names and refusals", async
 Deno.test("loading rules anew leaves the addresses of other slots, and is all or nothing", async () => {
   await using slot = await EmptySlot.make(4);
   assert.equal((await slot.run(`${curl} http://allowed.test/`)).stdout, "200");
-  await loadFirewall(host, planOf(5).firewall);
-  await assert.rejects(loadFirewall(host, `${planOf(5, { mode: "off" }).firewall}nonsense\n`));
-  const { stdout: five } = await run(["nft", "list", "table", "inet", "nixbox_s5"]);
-  assert.match(five, /allow4/);
-  const { stdout: four } = await run(["nft", "list", "set", "inet", "nixbox_s4", "allow4"]);
-  assert.match(four, /80\.0\.113\.10/);
-  await deleteFirewall(host, "nixbox_s5");
+  const five = planOf(5);
+  await loadFirewall(host, five);
+  await assert.rejects(
+    loadRules(host, five.slot, `${planOf(5, { mode: "off" }).firewall}nonsense\n`),
+  );
+  const list = async (number: number) =>
+    (await runInNamespace(host, slotAddresses(number), ["nft", "list", "ruleset"])).stdout;
+  assert.match(await list(5), /allow4/);
+  assert.match(await list(4), /80\.0\.113\.10/);
+  await deleteFirewall(host, five.slot);
 });
 
 Deno.test("the host's other traffic and rules are untouched, Docker's chain is passed and put back", async () => {
@@ -134,7 +139,7 @@ Deno.test("the inspector runs as nobody's user, sees no files, and is held by th
   assert.equal(await Deno.realPath(`/proc/${pid}/root`), "/run/nixbox/vm/7/jail");
   const as = ["setpriv", "--reuid=1879048199", "--regid=1879048199", "--clear-groups"];
   const reach = async (address: string, port: string) =>
-    (await run([...as, "nc", "-z", "-w", "2", address, port], { accept: "any" })).code;
+    (await slot.inside(...as, "nc", "-z", "-w", "2", address, port)).code;
   assert.equal(await reach("80.0.113.11", "443"), 1);
   assert.equal((await slot.run(`${curl} http://allowed.test/`)).stdout, "200");
   assert.equal(await reach("80.0.113.10", "443"), 0);
@@ -149,7 +154,9 @@ Deno.test("after kill -9 of everything, doctor --fix clears all of ours and noth
   await project.mustUp();
   assert.deepEqual(await tapsInDocker(host), ["nbx0"]);
   await run(["pkill", "-9", "-f", "qemu-system|microvm@|virtiofsd|haproxy|nixbox-watch"]);
-  await run(["sh", "-c", "kill -9 $(cat /run/nixbox/vm/0/dnsmasq.pid)"]);
+  for (const pid of await host.processes.ownedBy(resolverUid({ slot: 0 }))) {
+    Deno.kill(pid, "SIGKILL");
+  }
   const look = await project.call(["doctor"]);
   assert.match(look.stdout + look.stderr, /the machine box is dead/);
   const fix = await project.call(["doctor", "--fix"]);

@@ -3,6 +3,7 @@ import type { NetworkPolicy } from "../policy.ts";
 import { inspected } from "../policy.ts";
 import { readHelloName } from "./client_hello.ts";
 import { addressesToDial, isThisHost, type OwnAddress, problemWithPlace } from "./decide.ts";
+import { passOneName } from "./hello_retry.ts";
 import { describe, type ProxyProblem, type ProxyRefusal } from "./log.ts";
 import { type Malformed, parseProxyRequest, type ProxyRequest } from "./request.ts";
 import type { Resolve } from "./resolve.ts";
@@ -121,15 +122,15 @@ async function tunnel(
 ): Promise<void> {
   await client.writeText("HTTP/1.1 200 Connection established\r\n\r\n");
   const { policy } = context;
-  if (policy !== undefined && port === 443 && inspected(policy).tls) {
-    const problem = await within(context.limits.headMs, problemWithHello(client, host));
-    if (problem !== undefined) {
-      const why = problem === "late" ? { problem: "?unreadable" as const } : problem;
-      await context.refused({ time: Date.now(), host, port, ...why });
-      return;
-    }
+  if (policy === undefined || port !== 443 || !inspected(policy).tls) {
+    await Promise.all([passOn(client, origin), passOn(origin, client)]);
+    return;
   }
-  await Promise.all([passOn(client, origin), passOn(origin, client)]);
+  const hello = await within(context.limits.headMs, problemWithHello(client, host));
+  const problem = hello === "late"
+    ? { problem: "?unreadable" as const }
+    : hello ?? await passOneName(client, origin, host);
+  if (problem !== undefined) await context.refused({ time: Date.now(), host, port, ...problem });
 }
 
 /** What is wrong with the first bytes in a tunnel; they are left where they were. */

@@ -1,6 +1,11 @@
 /** What the first bytes of a TLS connection say of the name that it is for. */
 export type HelloName =
-  | { readonly kind: "name"; readonly name: string }
+  | {
+    readonly kind: "name";
+    readonly name: string;
+    /** How many bytes the message takes, its records included. */
+    readonly bytes: number;
+  }
   /** The message is not whole yet: there must be so many bytes before it is worth another look. */
   | { readonly kind: "more"; readonly bytes: number }
   | { readonly kind: "refused"; readonly problem: HelloProblem };
@@ -31,13 +36,15 @@ export function readHelloName(bytes: Uint8Array): HelloName {
   const reader = new Reader(message.bytes);
   const name = reader.try(() => nameIn(reader));
   if (name === undefined) return refused("?unreadable");
-  return name;
+  return name.kind === "name" ? { ...name, bytes: message.end } : name;
 }
 
 /** The whole ClientHello, put together from its records. */
 function handshakeMessage(
   bytes: Uint8Array,
-): { readonly kind: "message"; readonly bytes: Uint8Array } | HelloName {
+):
+  | { readonly kind: "message"; readonly bytes: Uint8Array; readonly end: number }
+  | HelloName {
   const parts: number[] = [];
   let at = 0;
   for (let records = 0; at < bytes.length; records++) {
@@ -59,12 +66,16 @@ function handshakeMessage(
     if (wanted > longestHello) return refused("?unreadable");
     // What comes after its last record is for the server.
     if (parts.length > wanted) return refused("?unreadable");
-    if (parts.length === wanted) return { kind: "message", bytes: Uint8Array.from(parts.slice(4)) };
+    if (parts.length === wanted) {
+      return { kind: "message", bytes: Uint8Array.from(parts.slice(4)), end: at };
+    }
   }
   return { kind: "more", bytes: at + 5 };
 }
 
-function nameIn(reader: Reader): HelloName {
+function nameIn(
+  reader: Reader,
+): { readonly kind: "name"; readonly name: string } | HelloName & { readonly kind: "refused" } {
   reader.skip(2 + 32);
   reader.field(1);
   reader.field(2);
@@ -138,6 +149,6 @@ function number(bytes: Uint8Array, at: number, length: number): number {
   return value;
 }
 
-function refused(problem: HelloProblem): HelloName {
+function refused(problem: HelloProblem): HelloName & { readonly kind: "refused" } {
   return { kind: "refused", problem };
 }

@@ -7,6 +7,7 @@ export type ProxyProblem =
   | PlaceProblem
   | HelloProblem
   | "sni"
+  | "retry"
   | "private"
   | "unresolved"
   | "unreachable";
@@ -47,6 +48,9 @@ const meanings: Readonly<
   }),
   tunnel: () => ({ reason: "a tunnel to port 80, which is for plain requests" }),
   sni: ({ other }) => ({ reason: `TLS in it was for another name, ${other ?? "unknown"}` }),
+  retry: ({ other }) => ({
+    reason: `TLS in it named ${other ?? "another name"} when the server asked for its hello again`,
+  }),
   private: () => ({
     reason: "an allowed name that leads to a private address",
     allow: 'network.allowPrivate = [ "its range" ];',

@@ -79,6 +79,8 @@ export const nearby: readonly Attack[] = [
   refused("a server in the host's LAN", tcp("192.168.77.10", 80), true),
   refused("a private network behind the gateway", tcp("10.55.0.10", 80), true),
   refused("the cloud's metadata", tcp("169.254.169.254", 80), true),
+  refused("Azure's WireServer, at a public address", tcp("168.63.129.16", 80), true),
+  refused("a neighbour in the host's own public network", tcp("80.0.2.1", 80), true),
   refused("another machine's gateway", tcp("10.201.5.1", 53)),
   refused("another machine", tcp("10.201.5.2", 22)),
   refused("this network's loopback by another address", tcp("127.0.0.2", 9)),
@@ -156,6 +158,39 @@ export const inTls: readonly Attack[] = [
     port: 443,
     texts: ["GET / HTTP/1.1\r\nHost: allowed.test\r\n\r\n"],
   }),
+];
+
+const again = (second: string, form = "plain") => ({
+  kind: "retry",
+  address: "80.0.113.14",
+  first: "retry.test",
+  second,
+  form,
+});
+
+/** The server asks for the first message again (HelloRetryRequest), and answers for the second. */
+export const inRetry: readonly Attack[] = [
+  {
+    name: "resolve the name of a server that retries",
+    does: dns("retry.test"),
+    expected: "allowed",
+  },
+  { name: "the same name in both hellos", does: again("retry.test"), expected: "allowed" },
+  {
+    name: "the same name, after a change of cipher",
+    does: again("retry.test", "ccs"),
+    expected: "allowed",
+  },
+  {
+    name: "the same name, the second hello in pieces",
+    does: again("retry.test", "segments"),
+    expected: "allowed",
+  },
+  refused("another name in the second hello", again("retry-neighbour.test"), true),
+  refused("the same after a change of cipher", again("retry-neighbour.test", "ccs"), true),
+  refused("the same in pieces", again("retry-neighbour.test", "segments"), true),
+  refused("the same in several records", again("retry-neighbour.test", "records"), true),
+  refused("the same, before the server has asked", again("retry-neighbour.test", "early"), true),
 ];
 
 const http = (...texts: string[]) => ({ kind: "http", address: allowed, texts });
@@ -243,6 +278,7 @@ export const attacks: readonly Attack[] = [
   ...nearby,
   ...byName,
   ...inTls,
+  ...inRetry,
   ...inHttp,
   ...below,
 ];

@@ -1,15 +1,24 @@
 import { detectHost } from "../../../lib/host/detect.ts";
 import { type Finished, run } from "../../../lib/host/process.ts";
-import { slotAddresses } from "../../../lib/network/addresses.ts";
+import { slotAddresses, usualRange } from "../../../lib/network/addresses.ts";
 import { passDocker, unpassDocker } from "../../../lib/network/docker.ts";
 import { addressLifetime } from "../../../lib/network/firewall.ts";
-import { deleteFirewall, loadFirewall } from "../../../lib/network/linux.ts";
+import {
+  deleteFirewall,
+  joinNamespace,
+  loadFirewall,
+  partNamespace,
+} from "../../../lib/network/linux.ts";
+import { runInNamespace } from "../../../lib/network/namespace.ts";
+import { hostNetwork } from "../../../lib/network/host_network.ts";
 import { type NetworkPlan, networkPlan } from "../../../lib/network/plan.ts";
 import type { NetworkPolicy } from "../../../lib/network/policy.ts";
 import { startServices, stopServices } from "../../../lib/network/services.ts";
 import { filteredPolicy } from "./policy.ts";
 
 export const host = await detectHost();
+
+const network = await hostNetwork(host);
 
 const sharedDirectory = "/run/nixbox";
 
@@ -22,6 +31,8 @@ export function planOf(slot: number, policy: Partial<NetworkPolicy> = {}): Netwo
     user: { uid: 0, gid: 0 },
     hostHasIpv6: true,
     policy: { ...filteredPolicy, ...policy },
+    hostNetwork: network,
+    range: usualRange,
     canFilterRecords: true,
     sharedDirectory,
   });
@@ -45,17 +56,17 @@ export class EmptySlot {
     lifetime = addressLifetime,
   ): Promise<EmptySlot> {
     const empty = new EmptySlot(slot);
-    const { tap, gateway, address } = slotAddresses(slot);
+    const { tap, gateway, address, link } = slotAddresses(slot);
     const plan = planOf(slot, policy);
     await run(["install", "-d", sharedDirectory, `${sharedDirectory}/vm`]);
-    await loadFirewall(host, plan.firewall.replaceAll(addressLifetime, lifetime));
     await run(["ip", "netns", "add", `guest${slot}`]);
-    await run(["ip", "-batch", "-"], {
-      stdin: `link add ${tap} type veth peer name eth0 netns guest${slot} address ${macOf(slot)}
-address add ${gateway}/30 dev ${tap}
-link set ${tap} up
-`,
+    await loadFirewall(host, {
+      ...plan,
+      // In place of a tap with a machine behind it.
+      tap: `link add ${tap} type veth peer name eth0 netns guest${slot} address ${macOf(slot)}\n`,
+      firewall: plan.firewall.replaceAll(addressLifetime, lifetime),
     });
+    await joinNamespace(host, plan);
     await run(["ip", "-netns", `guest${slot}`, "-batch", "-"], {
       stdin: `link set lo up
 link set eth0 up
@@ -64,7 +75,7 @@ route add default via ${gateway}
 `,
     });
     await Deno.writeTextFile("/proc/sys/net/ipv4/ip_forward", "1");
-    await passDocker(host, tap);
+    await passDocker(host, link);
     await startServices(host, plan);
     return empty;
   }
@@ -81,14 +92,19 @@ route add default via ${gateway}
     ], { accept: "any", timeoutMs: 60_000 });
   }
 
+  /** Runs a program in the slot's namespace, as root. */
+  async inside(...argv: readonly string[]): Promise<Finished> {
+    return await runInNamespace(host, slotAddresses(this.slot), argv, undefined, { accept: "any" });
+  }
+
   /** Undoes all, by what `down` uses. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { tap, table } = slotAddresses(this.slot);
+    const names = slotAddresses(this.slot);
     await stopServices(host, sharedDirectory, this.slot);
-    await unpassDocker(host, tap);
-    await run(["ip", "link", "delete", tap], { accept: "any" });
+    await unpassDocker(host, names.link);
+    await partNamespace(host, names);
     await run(["ip", "netns", "delete", `guest${this.slot}`], { accept: "any" });
-    await deleteFirewall(host, table);
+    await deleteFirewall(host, names);
     const { stdout: links } = await run(["ip", "-o", "link"]);
     if (!/ nbx\d+/.test(links)) await Deno.writeTextFile("/proc/sys/net/ipv4/ip_forward", "0");
   }

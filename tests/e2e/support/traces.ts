@@ -10,6 +10,10 @@ export async function traces(): Promise<string[]> {
   const found: string[] = [];
   const { stdout: links } = await run(["ip", "-o", "link"]);
   found.push(...links.split("\n").filter((line) => /\bnbx\d+/.test(line)));
+  const { stdout: namespaces } = await run(["ip", "netns", "list"]);
+  found.push(...namespaces.split("\n").filter((line) => /^nbx\d+/.test(line)));
+  const { stdout: rules } = await run(["ip", "rule", "show"]);
+  found.push(...rules.split("\n").filter((line) => /^9\d\d\d:/.test(line)));
   const { stdout: tables } = await run(["sudo", "nft", "list", "tables"]);
   found.push(...tables.split("\n").filter((line) => line.includes("nixbox")));
   const { stdout: processes } = await run(["ps", "-eo", "pid=,stat=,args="]);

@@ -121,6 +121,49 @@ def tls(address, port=443, sni=None, form="plain", second=""):
     return "refused", "closed" if not answer else f"alert {answer[-1]}"
 
 
+def client_hello(name, share):
+    """A hello of TLS 1.3 by hand; without a share the server has to ask for another hello."""
+    groups = struct.pack(">HHHHH", 10, 6, 4, 23, 29)
+    versions = struct.pack(">HHBH", 43, 3, 2, 0x304)
+    shares = struct.pack(">HH", 23, 65) + b"\4" + os.urandom(64) if share else b""
+    extensions = server_name(name) + groups + versions + struct.pack(">HHH", 51, len(shares) + 2, len(shares)) + shares
+    body = b"\3\3" + b"\7" * 32 + b"\x20" + b"\x08" * 32 + struct.pack(">HH", 2, 0x1301) + b"\1\0"
+    body += struct.pack(">H", len(extensions)) + extensions
+    handshake = b"\1" + len(body).to_bytes(3, "big") + body
+    return b"\x16\3\1" + struct.pack(">H", len(handshake)) + handshake
+
+
+def retry(address, first, second, form="plain"):
+    """Two hellos on one connection; what counts is the answer to the second."""
+    with socket.create_connection((address, 443), WAIT) as client:
+        client.sendall(client_hello(first, False))
+        if form == "early":
+            client.sendall(client_hello(second, True))
+        answer = client.recv(1000)
+        if answer[:1] != b"\x16":
+            return "refused", "closed"
+        again = client_hello(second, True)
+        parts = [again]
+        if form == "ccs":
+            parts = [b"\x14\3\3\0\1\1" + again]
+        if form == "records":
+            record = lambda piece: b"\x16\3\3" + struct.pack(">H", len(piece)) + piece
+            parts = [record(again[5:40]) + record(again[40:])]
+        if form == "segments":
+            parts = [again[:3], again[3:70], again[70:]]
+        if form != "early":
+            for part in parts:
+                client.sendall(part)
+                time.sleep(0.1)
+        while len(answer) < 5000:
+            more = client.recv(1000)
+            if not more:
+                return "refused", "closed"
+            answer += more
+            if b"answer for " in answer:
+                return "reached", answer[-60:].decode(errors="replace")
+
+
 def http(address, texts, port=80):
     """Requests on one connection; what counts is the answer to the last."""
     with socket.create_connection((address, port), WAIT) as client:
@@ -196,7 +239,7 @@ def shell(line):
     return ("reached" if done.returncode == 0 else "refused"), (done.stdout + done.stderr)[-200:]
 
 
-KINDS = {function.__name__: function for function in (tcp, udp, ping, protocol, dns, tls, http, frame, burst, shell)}
+KINDS = {function.__name__: function for function in (tcp, udp, ping, protocol, dns, tls, retry, http, frame, burst, shell)}
 
 for attack in json.load(sys.stdin):
     arguments = dict(attack)

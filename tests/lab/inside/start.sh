@@ -53,6 +53,9 @@ start_internet() {
   ip netns exec internet deno run --quiet --no-config --unstable-net --allow-net \
     --allow-read=/lab/internet --allow-write=/lab/internet \
     /src/tests/lab/internet/web.ts </dev/null >"$logs/web" 2>"$logs/web.log" &
+  # It takes no curve that a client offers at first, so that it asks for a second hello.
+  ip netns exec internet openssl s_server -quiet -www -groups P-521 -accept 80.0.113.15:443 \
+    -cert "$logs/ca.pem" -key "$logs/key.pem" </dev/null >/dev/null 2>&1 &
 }
 
 # What an ordinary user's nix talks to, as on a Debian with nix-setup-systemd.

@@ -20,6 +20,10 @@ export const names: readonly Name[] = [
   // Two sites behind one address, as behind a CDN.
   { name: "site.test", address: "80.0.113.12" },
   { name: "neighbour.test", address: "80.0.113.12" },
+  // Servers that ask for TLS' first message again: retry.ts, and OpenSSL's own.
+  { name: "retry.test", address: "80.0.113.14" },
+  { name: "retry-neighbour.test", address: "80.0.113.14" },
+  { name: "p521.test", address: "80.0.113.15" },
   { name: "other.test", address: "80.0.113.20" },
   { name: "edge.foreign.test", address: "80.0.113.30" },
 ];
@@ -36,18 +40,43 @@ export const rebindingNames: readonly Name[] = [
 ];
 
 /** Places with a server that no name of the first table leads to. */
-const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254"];
+const otherServers = [foreignResolver, "10.55.0.10", "169.254.169.254", "168.63.129.16"];
+
+/** Where others than the web server answer on 443. */
+export const retryAddress = "80.0.113.14";
+export const opensslAddress = "80.0.113.15";
 
 /** The server in the private network that the machine under test has an interface in. */
 export const lanServer = "192.168.77.10";
 
+/** An address where nothing listens: it answers with a reset. One that is nowhere answers nothing. */
+const resettingAddress = "80.0.113.98";
+const nowhere = "80.0.113.97";
+
+/** Of so many addresses no answer of UDP has room. */
+const crowdSize = 120;
+
+/** Names with several addresses, of which some or all are dead; all under an allowed one. */
+export const namesOfMany: Readonly<Record<string, readonly string[]>> = {
+  "half.allowed.test": [resettingAddress, "80.0.113.10"],
+  "half-last.allowed.test": ["80.0.113.10", resettingAddress],
+  "mute.allowed.test": [nowhere, "80.0.113.10"],
+  "mute-last.allowed.test": ["80.0.113.10", nowhere],
+  "dead.allowed.test": [resettingAddress, nowhere],
+  "crowd.allowed.test": Array.from({ length: crowdSize }, (_, index) => `80.0.120.${index + 1}`),
+};
+
 /** Every address behind the gateway. */
 export function addresses(): string[] {
-  return [...new Set([...names.map(({ address }) => address), ...otherServers])];
+  return [...new Set([...names.map(({ address }) => address), ...otherServers, resettingAddress])];
 }
 
 export function serverAddresses(): string[] {
-  return [...addresses(), lanServer];
+  return [
+    ...addresses().filter((address) => address !== resettingAddress),
+    lanServer,
+    resolverAddress,
+  ];
 }
 
 /** The name server's configuration: it knows the tables and asks nobody. Every TTL is 0. */
@@ -64,6 +93,9 @@ export function dnsmasqConfig(): string {
     "host-record=six.test,80.0.113.10,2001:db8:113::10",
     "cname=cname.allowed.test,edge.foreign.test",
     "address=/many.allowed.test/80.0.113.10",
+    ...Object.entries(namesOfMany).flatMap(([name, many]) =>
+      many.map((address) => `address=/${name}/${address}`)
+    ),
     "txt-record=tunnel.evil.test,secret",
     "",
   ].join("\n");

@@ -3,7 +3,8 @@
  * that only tell that they were reached. Says "ready" once all of them listen. Everything that is
  * reached is a line of JSON in /lab/internet/contacts.log.
  */
-import { serverAddresses } from "./names.ts";
+import { opensslAddress, retryAddress, serverAddresses } from "./names.ts";
+import { serveRetry } from "./retry.ts";
 import { answer } from "./site.ts";
 
 const directory = "/lab/internet";
@@ -42,7 +43,9 @@ async function serveUdp(hostname: string, port: number): Promise<void> {
 
 for (const address of serverAddresses()) {
   serveWeb(address, 80, undefined);
-  serveWeb(address, 443, { cert, key });
+  if (address === retryAddress) {
+    void serveRetry(address, (name) => tell({ protocol: "retry", name }));
+  } else if (address !== opensslAddress) serveWeb(address, 443, { cert, key });
   for (const port of [853, 8080]) void serveTcp(address, port);
   for (const port of [123, 443, 9999]) void serveUdp(address, port);
 }

@@ -13,6 +13,8 @@ const input: PlanInput = {
   hostHasIpv6: true,
   sharedDirectory: "/run/nixbox",
   slot: 7,
+  hostNetwork: { addresses: ["198.51.100.9"], subnets: ["198.51.100.0/24"], routes: [] },
+  range: "10.201.0.0/16",
   resolvers: ["192.0.2.1"],
   canFilterRecords: true,
   runnerShares: [],
@@ -81,9 +83,10 @@ Deno.test("the record names everything that will be made, before it is", () => {
         allowHost: [],
         allowPrivate: [],
         resolvers: ["192.0.2.1"],
+        followsHost: true,
       },
       slot: 7,
-      tap: "nbx7",
+      tap: "guest",
       table: "nixbox_s7",
       mac: "02:00:00:00:00:07",
       gateway: "10.201.7.1",
@@ -100,7 +103,7 @@ Deno.test("the runner is changed to this machine's size, tap, sockets, disk and 
   assert.equal(view.memoryMB, 1500);
   assert.equal(view.apiSocket, "/r/0123456789ab/api.sock");
   assert.equal(view.vsockCid, undefined);
-  assert.deepEqual(view.networks, [{ kind: "tap", tap: "nbx7", mac: "02:00:00:00:00:07" }]);
+  assert.deepEqual(view.networks, [{ kind: "tap", tap: "guest", mac: "02:00:00:00:00:07" }]);
   const disk = view.disks.find(({ serial }) => serial === "nixbox");
   assert.deepEqual(disk, {
     path: "/m/0123456789ab.secrets/provisioning.img",
@@ -173,7 +176,7 @@ Deno.test("secrets are in the provisioning files alone", () => {
 Deno.test("rules, tap and dnsmasq are the slot's", () => {
   const plan = makePlan(input);
   assert.match(plan.network.firewall, /table inet nixbox_s7 \{/);
-  assert.match(plan.network.tap, /tuntap add dev nbx7 mode tap user 1000 multi_queue/);
+  assert.match(plan.network.tap, /tuntap add dev guest mode tap user 1000 multi_queue/);
   assert.match(plan.network.dnsmasq.config, /listen-address=10\.201\.7\.1/);
   assert.deepEqual(plan.directories, ["/r/0123456789ab", "/m/0123456789ab.secrets"]);
   assert.deepEqual(plan.vmm, ["/bin/bash", "/r/0123456789ab/microvm-run"]);
@@ -182,9 +185,17 @@ Deno.test("rules, tap and dnsmasq are the slot's", () => {
 
 Deno.test("every command that runs as root is listed", () => {
   const programs = makePlan(input).asRoot.map(([program]) => program);
-  const shared = ["install", "sh", "flock", "sh"];
-  const open = [...shared, "nft", "ip", "tee", "iptables", "install", "tee", "tee", "env"];
+  const open = [
+    ...["install", "sh", "flock", "sh"],
+    ...["ip", "ip", "nsenter", "nft", "ip", "tee", "nsenter", "ip"],
+    ...["tee", "iptables", "sh", "tee", "tee", "nsenter", "nsenter", "nft", "tee", "nsenter"],
+  ];
   assert.deepEqual(programs, open);
+  // Root goes into the namespace, and is the user again there.
+  const vmm = makePlan(input).asRoot.at(-1);
+  assert.deepEqual(vmm?.slice(0, 5), [
+    ...["nsenter", "--net=/run/netns/nbx7", "--", "setpriv", "--reuid=1000"],
+  ]);
   const weaker = makePlan({ ...input, isolation: "root-mount-namespace" });
   assert.equal(weaker.asRoot.filter(([program]) => program === "unshare").length, 2);
   assert.deepEqual(weaker.virtiofsd[0]?.argv.slice(0, 3), ["sudo", "--", "unshare"]);

@@ -62,14 +62,16 @@ Deno.test("names that were refused are told once, with their count and the line 
 Deno.test("the inspector's log is read by its own lines only", () => {
   const text = "1795427064\ttls\tevil.test\t198.51.100.1\tname\n" +
     "1795427065\ttls\t?encrypted\t198.51.100.1\t?encrypted\n" +
-    "[NOTICE] haproxy version\nnonsense\ttls\ta\tb\tc\n";
+    "1795427066 tls neighbour.test 198.51.100.1 retry\n" +
+    "[NOTICE] haproxy version\nnonsense\ttls\ta\tb\tc\n1795427066 tls x y name\n";
   const read = readInspectorLog(text);
-  assert.equal(read.length, 2);
-  const [first, second] = refusalsOfNames(read, policy);
+  assert.equal(read.length, 3);
+  const [first, second, third] = refusalsOfNames(read, policy);
   assert.equal(first?.asked, "evil.test (TLS to 198.51.100.1)");
   assert.equal(first?.allow, 'network.domains = [ "evil.test" ];');
   assert.equal(second?.asked, "198.51.100.1 tcp/443");
   assert.match(second?.reason ?? "", /ECH/);
+  assert.match(third?.reason ?? "", /names another site when the server asks/);
 });
 
 Deno.test("no line is offered for what is no domain", () => {

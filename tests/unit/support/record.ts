@@ -65,7 +65,7 @@ export const exampleRecord: VmRecord = {
     kind: "tap",
     policy: examplePolicy,
     slot: 3,
-    tap: "nbx3",
+    tap: "guest",
     table: "nixbox_s3",
     mac: "02:00:00:00:00:03",
     gateway: "10.201.3.1",
