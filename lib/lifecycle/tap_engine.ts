@@ -19,7 +19,9 @@ import {
   openFilesWarning,
   requireNetwork,
 } from "./requirements.ts";
+import { readRecord } from "../state/store.ts";
 import { act } from "./steps.ts";
+import { undoStep } from "./takedown.ts";
 import { TapBoot } from "./tap_boot.ts";
 
 /** Linux: a tap, a firewall, virtiofsd. */
@@ -48,7 +50,16 @@ export const tapEngine: Engine = {
     const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
     const { scripts } = options;
     const boot = new TapBoot({ host, place, project, plan, scripts, timeoutMs, signal, emit });
-    await act([...boot.steps], emit, signal, () => boot.finish());
+    try {
+      await act([...boot.steps], emit, signal, () => boot.finish());
+    } catch (error) {
+      // The slot was claimed before the first step, which may not have come to an end. What could not be
+      // undone keeps its record, and its slot.
+      if (await readRecord(host, project.id) === undefined) {
+        await undoStep(host, place, plan.record, "slot").undo();
+      }
+      throw error;
+    }
     return boot.record;
   },
 };

@@ -57,7 +57,7 @@ export async function startInspector(
     const pid = (await (await processesSeenByRoot(host)).ownedBy(uid)).find((one) =>
       !before.includes(one)
     );
-    return pid !== undefined && await listens(pid, ports) ? true : undefined;
+    return pid !== undefined && await listens(host, pid, ports) ? true : undefined;
   }, { timeoutMs: 5000, firstDelayMs: 10, longestDelayMs: 100 });
   if (ready) return;
   throw new NixboxError("the inspector of TLS and HTTP (haproxy) did not start", {
@@ -70,11 +70,17 @@ export async function startInspector(
  * Whether somebody in the namespace of a process listens on all the ports (proc_pid_net(5): the state
  * 0A is LISTEN). A process that has changed its user has bound them before.
  */
-async function listens(pid: number, ports: readonly number[]): Promise<boolean> {
-  const table = await readTextIfExists(`/proc/${pid}/net/tcp`).catch(() => undefined) ?? "";
+async function listens(host: Host, pid: number, ports: readonly number[]): Promise<boolean> {
+  const table = await tcpTable(host, `/proc/${pid}/net/tcp`);
   const open = [...table.matchAll(/^\s*\d+: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 0A /gm)]
     .map(([, port = ""]) => Number.parseInt(port, 16));
   return ports.every((port) => open.includes(port));
+}
+
+/** Where /proc is mounted with hidepid, root is asked. */
+async function tcpTable(host: Host, path: string): Promise<string> {
+  const text = await readTextIfExists(path).catch(() => undefined);
+  return text ?? (await runAsRoot(host, ["cat", path], undefined, { accept: "any" })).stdout;
 }
 
 /** Ends every process of a slot's inspector. */

@@ -125,3 +125,74 @@ Deno.test("a script that fails fails up, with its last words, and undoes everyth
   assert.match(stderr, /went wrong/);
   await assertNothingLeft();
 });
+
+Deno.test("an up that fails at its first step gives its slot and its memory back", async () => {
+  await using project = await TestProject.make();
+  await project.accept();
+  const machines = `${Deno.env.get("HOME")}/.local/state/nixbox/machines`;
+  await Deno.mkdir(machines, { recursive: true });
+  await run(["mount", "--bind", machines, machines]);
+  await run(["mount", "-o", "remount,bind,ro", machines]);
+  try {
+    const { code, stderr } = await project.up();
+    assert.equal(code, 1);
+    assert.match(stderr, /✗ write the record[^]*Read-only file system/);
+  } finally {
+    await run(["umount", machines]);
+  }
+  await assertNothingLeft();
+});
+
+Deno.test("down ends an up that hangs, in a script or before there is a record, and all is undone", async (t) => {
+  await using project = await TestProject.make(`scripts = [ ../hang.sh ];`);
+  await Deno.writeTextFile(`${project.directory}/hang.sh`, "#!/bin/sh\necho hanging\nsleep 600\n");
+  const cases = [
+    ["in a script", "hanging", ""],
+    ["in a hook", "hook hangs", 'hooks.pre-up = [ "echo hook hangs >&2; sleep 600" ];'],
+  ] as const;
+  for (const [what, sign, config] of cases) {
+    await t.step(what, async () => {
+      await project.configure(`scripts = [ ../hang.sh ]; ${config}`);
+      await project.accept();
+      const up = project.start(["up", "--runner", "/lab/runner"]);
+      await up.untilItSays(sign);
+      const { code, stderr } = await project.down();
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /an up of this project is under way/);
+      assert.equal((await up.ended).code, 130);
+      await assertNothingLeft();
+    });
+  }
+});
+
+Deno.test("a down that is under way is no leftover, and one that was killed is", async () => {
+  await using project = await TestProject.make('hooks.pre-down = [ "true" ];');
+  await project.up("runner-deaf");
+  const down = project.start(["down"]);
+  await down.untilItSays("pre-down hook");
+  const during = await project.call(["doctor"]);
+  assert.doesNotMatch(during.stdout, /leftover/);
+  down.kill("SIGKILL");
+  await down.ended;
+  const after = await project.call(["doctor"]);
+  assert.match(after.stdout, /leftover: the machine box is left behind/);
+  assert.equal((await project.call(["doctor", "--fix"])).code, 0);
+  await assertNothingLeft();
+});
+
+Deno.test("a command's own exit status 255 is no lost connection", async () => {
+  await using project = await TestProject.make();
+  await project.mustUp();
+  const script = "import { openProject } from 'nixbox'; const p = await openProject('.'); " +
+    "const { code } = await p.output(['sh', '-c', 'exit 255']); console.log('code', code);";
+  const file = `${project.directory}/out.ts`;
+  await Deno.writeTextFile(file, script);
+  const { stdout } = await run(
+    ["deno", "run", "-A", "--config=/src/deno.json", "--no-lock", file],
+    {
+      cwd: project.directory,
+    },
+  );
+  assert.equal(stdout, "code 255\n");
+  assert.equal((await project.run("sh", "-c", "exit 255")).code, 255);
+});

@@ -1,5 +1,6 @@
 import { parentOf } from "../../../lib/host/paths.ts";
 import { type Finished, run } from "../../../lib/host/process.ts";
+import { waitFor } from "../../../lib/host/wait.ts";
 
 /** How nixbox is started: from source unless the environment names another form of it. */
 const program = (Deno.env.get("NIXBOX_UNDER_TEST") ??
@@ -31,6 +32,37 @@ export interface CallOptions {
   readonly env?: Record<string, string>;
   readonly timeoutMs?: number;
   readonly cwd?: string;
+}
+
+/** A nixbox that runs beside the test. */
+export class StartedCall {
+  readonly ended: Promise<Deno.CommandStatus>;
+  #stderr = "";
+
+  constructor(private readonly child: Deno.ChildProcess) {
+    const reading = this.#read();
+    this.ended = child.status.then(async (status) => {
+      await reading;
+      return status;
+    });
+  }
+
+  /** Waits until it has said something to standard error. */
+  async untilItSays(text: string): Promise<void> {
+    const said = async () => this.#stderr.includes(text) ? true : undefined;
+    if (await waitFor(said, { timeoutMs: 120_000 })) return;
+    throw new Error(`it never said "${text}":\n${this.#stderr}`);
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.child.kill(signal);
+  }
+
+  async #read(): Promise<void> {
+    for await (const text of this.child.stderr.pipeThrough(new TextDecoderStream())) {
+      this.#stderr += text;
+    }
+  }
 }
 
 /** A project directory of its own for one test, and nixbox called in it. */
@@ -119,6 +151,19 @@ export class TestProject {
     const { code } = await child.status;
     if (!isSent) throw new Error(`${words[0]} never came to "${step}":\n${stderr}`);
     return { code, stderr };
+  }
+
+  /** Starts nixbox, and does not wait for its end. The caller has accepted the config. */
+  start(words: readonly string[]): StartedCall {
+    const [program = "", ...args] = [...this.program, ...words];
+    const child = new Deno.Command(program, {
+      args,
+      cwd: this.directory,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    return new StartedCall(child);
   }
 
   /** Boots one of the lab's runners. */
