@@ -49,7 +49,7 @@ export class StartedCall {
 
   /** Waits until it has said something to standard error. */
   async untilItSays(text: string): Promise<void> {
-    const said = async () => this.#stderr.includes(text) ? true : undefined;
+    const said = () => Promise.resolve(this.#stderr.includes(text) ? true : undefined);
     if (await waitFor(said, { timeoutMs: 120_000 })) return;
     throw new Error(`it never said "${text}":\n${this.#stderr}`);
   }
