@@ -81,9 +81,8 @@ for (const { name, before } of users) {
     const commands = [
       ...[["status"], ["run", "--", "true"], ["network", "status"], ["network", "log"], ["logs"]],
       ...[["network", "allow", "evil.test"]],
-      ...[["cp", "/etc/hostname", "vm:/tmp/"], ["config"], ["plugins"], ["doctor", "--fix"]],
+      ...[["config"], ["plugins"], ["doctor", "--fix"]],
       ...[["mount", "/usr/share/doc:/mnt/doc:ro"], ["unmount", "/mnt/doc"]],
-      ...[["mount", "/usr/share/doc:/mnt/doc:ro", "--via", "sshfs"], ["unmount", "/mnt/doc"]],
       ...[["up", "--dry-run", "--runner", "/lab/runner"], ["ssh-config"]],
     ];
     for (const words of commands) {
@@ -91,9 +90,16 @@ for (const { name, before } of users) {
       assert.equal(code, 0, `${words.join(" ")}: ${stdout}${stderr}`);
       assert.deepEqual(await ran(), [], words.join(" "));
     }
-    // Whether it copies is tested elsewhere.
-    await call(["cp", "vm:/etc/hostname", "/var/tmp/hostname"]);
-    assert.deepEqual(await ran(), []);
+    // What they do is tested elsewhere, as root: a kernel was seen to refuse users their tmpfs.
+    const confined = [
+      ...[["cp", "/etc/hostname", "vm:/tmp/"], ["cp", "vm:/etc/hostname", "/var/tmp/hostname"]],
+      ...[["mount", "/usr/share/doc:/mnt/doc:ro", "--via", "sshfs"], ["unmount", "/mnt/doc"]],
+    ];
+    for (const words of confined) {
+      const { code, stderr } = await call(words);
+      if (before.length === 0) assert.equal(code, 0, `${words.join(" ")}: ${stderr}`);
+      assert.deepEqual(await ran(), [], words.join(" "));
+    }
     const down = await call(["down"]);
     assert.equal(down.code, 0, down.stderr);
     assert.deepEqual(await ran(), []);
