@@ -73,7 +73,7 @@ let
     else if hasPrefix "/" value then
       original (toString (asPath value))
     else if value == "~" || hasPrefix "~/" value then
-      facts.home + substring 1 (stringLength value) value
+      toString (asPath (facts.home + substring 1 (stringLength value) value))
     else
       toString (asPath "${base}/${value}");
 

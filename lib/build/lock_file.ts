@@ -85,13 +85,6 @@ export function lockChanges(before: string, after: string): readonly InputChange
   });
 }
 
-const nodesSchema = z.object({
-  nodes: z.record(
-    z.string(),
-    z.object({ locked: z.optional(z.record(z.string(), z.unknown())) }),
-  ),
-});
-
 /**
  * The sources in a lock that nixbox's own lock has not: a line for each, with where it comes from.
  * An input decides what is built, and by that what runs as the hypervisor.
@@ -106,14 +99,22 @@ export function foreignInputs(text: string, own: string): readonly string[] {
 
 type Locked = Readonly<Record<string, unknown>>;
 
+/** Own properties only: a node may be called `__proto__`. */
 function lockedNodes(text: string): ReadonlyMap<string, Locked> | undefined {
-  const parsed = nodesSchema.safeParse(parseJson(text));
-  if (!parsed.success) return undefined;
-  return new Map(
-    Object.entries(parsed.data.nodes).flatMap(([name, { locked }]) =>
-      locked === undefined ? [] : [[name, locked]]
-    ),
-  );
+  const nodes = ownProperty(parseJson(text), "nodes");
+  if (typeof nodes !== "object" || nodes === null) return undefined;
+  const found = new Map<string, Locked>();
+  for (const [name, node] of Object.entries(nodes)) {
+    const locked = ownProperty(node, "locked");
+    if (typeof locked === "object" && locked !== null) found.set(name, { ...locked });
+  }
+  return found;
+}
+
+function ownProperty(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 function canonical(locked: Locked): string {

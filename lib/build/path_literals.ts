@@ -19,14 +19,17 @@ type Mode = "code" | "string" | "indented string";
 
 /** Tokens by the grammar of the Nix manual, "String literal", "Path literal" and "Comments". */
 const ignoredInCode =
-  /#[^\n\r]*|\/\*[^]*?\*\/|<[\w.+-]+(?:\/[\w.+-]+)*>|[A-Za-z][\w+.-]*:[\w%/?:@&=+$,.!~*'-]+/y;
+  /#[^\n\r]*|\/\*[^]*?(?:\*\/|$)|<[\w.+-]+(?:\/[\w.+-]+)*>|[A-Za-z][\w+.-]*:[\w%/?:@&=+$,.!~*'-]+/y;
 const homePathInCode = /~(?:\/[\w.+-]+)+/y;
 const pathInCode = /[\w.+-]*(?:\/[\w.+-]+)+(?:\/(?=\$\{))?|[\w.+-]*\/(?=\$\{)/y;
 const wordInCode = /[A-Za-z_][\w'-]*/y;
 const ignoredInString = /\\[^]|\$[^{"\\]/y;
 const ignoredInIndentedString = /'''|''\$|''\\[^]|\$[^{']/y;
 
-const attributeInCode = /([A-Za-z_][\w'-]*(?:\s*\.\s*(?:[A-Za-z_][\w'-]*|"[^"\\$]*"))*)\s*=(?!=)/y;
+const attributeInCode =
+  /([A-Za-z_][\w'-]*(?:\s*\.\s*(?:[A-Za-z_][\w'-]*|"[^"\\$]*")){0,16})\s*=(?!=)/y;
+// What has no path in it has none further in: to try again at each character would take forever.
+const runInCode = /[\w.+-]+/y;
 const stringInCode = /"((?:[^"\\$]|\\[^]|\$(?!\{))*)"/y;
 
 /** Finds the relative paths that a Nix text names, in order. */
@@ -88,7 +91,7 @@ export function literals(text: string): Literal[] {
     } else {
       const name = match(attributeInCode)?.[1];
       if (name !== undefined) level().attribute = outer + name.replace(/[\s"]/g, "");
-      else if (!take(wordInCode)) at++;
+      else if (!take(wordInCode) && !take(runInCode)) at++;
     }
   };
   const stepInString = (ignored: RegExp, end: string) => {

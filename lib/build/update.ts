@@ -17,6 +17,8 @@ export interface Updated {
   readonly changes: readonly InputChange[];
   /** The build with the new lock; absent if nothing changed. */
   readonly built?: Built;
+  /** The new lock, as it was written; absent if nothing changed. */
+  readonly lock?: string;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function updateLock(
     const runnerDirectory = await buildStaged(nix, staged, buildDirectory, options, emit);
     const built = { hash: await hashStage(staged, input.config), runnerDirectory };
     await writeTextAtomically(`${project.configDirectory}/flake.lock`, after, 0o644);
-    return { changes, built: await noteBuild(buildDirectory, built) };
+    return { changes, built: await noteBuild(buildDirectory, built), lock: after };
   } finally {
     await removeIfExists(staged);
   }

@@ -38,8 +38,6 @@ export interface EvaluateOptions {
    * users make namespaces it becomes the root of what Nix sees, so directories may be added to it.
    */
   readonly files: string;
-  /** Copy what the config interpolates (`"${./x}"`) to the Nix store; else its path is only computed. */
-  readonly writesStore?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -81,7 +79,7 @@ export async function resolveConfig(
 async function command(
   host: Host,
   project: Project,
-  { files, writesStore = false }: EvaluateOptions,
+  { files }: EvaluateOptions,
 ): Promise<{ argv: readonly string[]; root: string }> {
   const program = await host.which("nix");
   if (program === undefined) {
@@ -91,13 +89,13 @@ async function command(
   }
   const nix = `${await Deno.realPath(await assetsDirectory())}/nix`;
   const tops = await Array.fromAsync(Deno.readDir(files), ({ name }) => name);
-  const isSandboxed = !writesStore && canBeRoot(tops) && await host.userNamespaces();
+  const isSandboxed = canBeRoot(tops) && await host.userNamespaces();
   const root = isSandboxed ? "" : files;
   const readable = [nix, ...(isSandboxed ? tops.map((name) => `/${name}`) : [files])];
   const args = [
     ...["eval", "--json", "--impure", "--offline"],
-    // Without a store, what is interpolated has the path that it would have there.
-    ...(writesStore ? [] : ["--read-only", "--store", "dummy://"]),
+    // Without a store: nothing of a config goes there before it is built.
+    ...["--read-only", "--store", "dummy://"],
     // Flakes off: `getFlake` and `fetchTree` would read any directory.
     ...setting("experimental-features", "nix-command"),
     ...setting("restrict-eval", "true"),

@@ -1,5 +1,6 @@
 import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
+import { readTextIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import type { StageInput } from "../build/stage.ts";
@@ -8,7 +9,7 @@ import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
 import { lockProject, statePaths } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
-import { type AcceptedConfig, acceptingOwnChange, openAcceptedConfig } from "./trust/consent.ts";
+import { type AcceptedConfig, acceptWritten, openAcceptedConfig } from "./trust/consent.ts";
 
 export type { Built } from "../build/build.ts";
 
@@ -26,18 +27,27 @@ export async function buildRunner(
   const input = await stageInput(host, project, accepted, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
+  const built = await tellStep(
+    emit,
+    step,
+    () => build(host, project, directory, input, { force, signal, step }, emit),
+  );
   // The first build writes the project's lock.
-  return await acceptingOwnChange(host, project, accepted.examined, isLock, () =>
-    tellStep(
-      emit,
-      step,
-      () => build(host, project, directory, input, { force, signal, step }, emit),
-    ));
+  const lock = await readTextIfExists(`${directory}/stage/flake.lock`);
+  if (lock !== undefined) await acceptLock(host, project, accepted, lock);
+  return built;
 }
 
-/** Whether a file of the project's is the one that a build or an update writes. */
-export function isLock(name: string): boolean {
-  return name === ".nixbox/flake.lock";
+/** Accepts a lock that this program has written itself. */
+export async function acceptLock(
+  host: Host,
+  project: Project,
+  { examined }: AcceptedConfig,
+  text: string,
+): Promise<void> {
+  const name = ".nixbox/flake.lock";
+  if (examined.gathered.text(`${project.directory}/${name}`) === text) return;
+  await acceptWritten(host, project, examined, new Map([[name, text]]));
 }
 
 export async function stageInput(

@@ -1,9 +1,10 @@
 import { configDirectoryOf, projectAt } from "../config/find.ts";
 import { NixboxError } from "../host/error.ts";
-import { exists, fileError } from "../host/files.ts";
+import { exists, fileError, lstatIfExists } from "../host/files.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import type { Host } from "../host/host.ts";
-import { acceptWhatIsWritten } from "./trust/consent.ts";
+import { pathBelow } from "../host/paths.ts";
+import { acceptNew } from "./trust/consent.ts";
 
 /** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
 export const gitignore = "/ssh/\n";
@@ -28,19 +29,26 @@ export async function initProject(host: Host, directory: string): Promise<readon
       hint: "edit it, or remove it first",
     });
   }
-  const written: string[] = [];
+  const written = new Map<string, string>();
   try {
+    if ((await lstatIfExists(configDirectory))?.isSymlink) {
+      throw new NixboxError(`${configDirectory} is a symlink`, {
+        where: configDirectory,
+        hint: "make it a directory, or remove it",
+      });
+    }
     await Deno.mkdir(configDirectory, { recursive: true });
     for (const [file, text] of files) {
       if (await exists(file)) continue;
       await Deno.writeTextFile(file, text, { createNew: true });
-      written.push(file);
+      written.set(pathBelow(file, real), text);
     }
   } catch (error) {
+    if (error instanceof NixboxError) throw error;
     throw fileError(`${configDirectory} could not be written`, error);
   }
-  await acceptWhatIsWritten(host, await projectAt(host, real), written);
-  return written;
+  await acceptNew(host, await projectAt(host, real), written);
+  return [...written.keys()].map((name) => `${real}/${name}`);
 }
 
 async function realDirectory(directory: string): Promise<string> {

@@ -3,8 +3,9 @@ import { assetsDirectory } from "../host/assets.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists, fileError, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
+import { pathBelow } from "../host/paths.ts";
 import { isBuiltInPlugin } from "./plugins.ts";
-import { acceptingOwnChange, examineIfAccepted } from "./trust/consent.ts";
+import { acceptWritten, examineIfAccepted } from "./trust/consent.ts";
 
 /** What stands for the plugin's name in the template. */
 const nameInTemplate = "my-plugin";
@@ -38,28 +39,38 @@ export async function newPlugin(
   }
   const template = `${await assetsDirectory()}/nix/templates/plugin`;
   const before = await examineIfAccepted(host, project);
-  const isOurs = (file: string) => file.startsWith(`.nixbox/plugins/${name}/`);
-  await acceptingOwnChange(host, project, before, isOurs, async () => {
-    try {
-      await copyTemplate(template, directory, name);
-    } catch (error) {
-      await removeIfExists(directory);
-      throw fileError(`${directory} could not be written`, error);
-    }
-  });
+  const written = new Map<string, string>();
+  try {
+    await copyTemplate(
+      template,
+      directory,
+      name,
+      (file, text) => written.set(pathBelow(file, project.directory), text),
+    );
+  } catch (error) {
+    await removeIfExists(directory);
+    throw fileError(`${directory} could not be written`, error);
+  }
+  await acceptWritten(host, project, before, written);
   return directory;
 }
 
-async function copyTemplate(from: string, to: string, name: string): Promise<void> {
+async function copyTemplate(
+  from: string,
+  to: string,
+  name: string,
+  wrote: (file: string, text: string) => void,
+): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   for await (const entry of Deno.readDir(from)) {
     const [source, target] = [`${from}/${entry.name}`, `${to}/${entry.name}`];
     if (entry.isDirectory) {
-      await copyTemplate(source, target, name);
+      await copyTemplate(source, target, name, wrote);
       continue;
     }
     const text = (await Deno.readTextFile(source)).replaceAll(nameInTemplate, name);
     const mode = text.startsWith("#!") ? 0o755 : 0o644;
     await Deno.writeTextFile(target, text, { createNew: true, mode });
+    wrote(target, text);
   }
 }

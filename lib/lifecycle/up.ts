@@ -17,7 +17,7 @@ import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
 import { openAcceptedConfig } from "./trust/consent.ts";
-import { changedFile, hostFilesOf } from "./trust/host_files.ts";
+import { changedFile, hostFilesOf, requireNoGuestFiles } from "./trust/host_files.ts";
 import { runsOnHost } from "./trust/host_words.ts";
 import { ensureOwnKeys } from "./trust/keys.ts";
 
@@ -74,6 +74,7 @@ export async function up(
     await keepFromMounts(config.mounts);
     await noteProject(host, project);
     await requireHidden(host, project);
+    if (host.guestLink === "tap") await requireNoGuestFiles(config, project, host.user.home);
     const hostFiles = runsOnHost(config) ? await hostFilesOf(accepted.examined.gathered) : [];
     const scripts = await readScripts(config.scripts);
     const subject = { name: config.name, project: project.directory };

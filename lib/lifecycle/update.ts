@@ -4,9 +4,9 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { type Updated, updateLock } from "../build/update.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import { lockProject, readRecord } from "../state/store.ts";
-import { buildDirectory, isLock, stageInput } from "./build.ts";
+import { acceptLock, buildDirectory, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
-import { acceptingOwnChange, openAcceptedConfig } from "./trust/consent.ts";
+import { openAcceptedConfig } from "./trust/consent.ts";
 
 /** What `update` did. */
 export interface UpdateResult extends Updated {
@@ -38,18 +38,12 @@ export async function updateProject(
     const input = await stageInput(host, project, accepted, hypervisor);
     const build = { force: true, signal, step };
     const directory = buildDirectory(host, project);
-    const updated = await acceptingOwnChange(
-      host,
-      project,
-      accepted.examined,
-      isLock,
-      () =>
-        tellStep(
-          emit,
-          step,
-          () => updateLock(host, project, directory, input, inputs, build, emit),
-        ),
+    const { lock: text, ...updated } = await tellStep(
+      emit,
+      step,
+      () => updateLock(host, project, directory, input, inputs, build, emit),
     );
+    if (text !== undefined) await acceptLock(host, project, accepted, text);
     const record = await readRecord(host, project.id);
     const isUp = record !== undefined && await machineState(host, record) === "running";
     const isMachineOlder = isUp && updated.built !== undefined &&

@@ -20,7 +20,7 @@ const derivation =
   `args = [ "-c" "${ran}; echo '{ }' > $out" ]; }`;
 
 /** What a stranger puts into a repository, and what nixbox says before anything was accepted. */
-const repositories: readonly (readonly [string, RepositoryFiles, RegExp])[] = [
+const repositories: [string, RepositoryFiles, RegExp][] = [
   ["a hook", config(`hooks.pre-up = [ "${ran}" ];`), /runs on this host: pre-up hook: touch/],
   [
     "hooks of every event, by a script",
@@ -185,6 +185,58 @@ const repositories: readonly (readonly [string, RepositoryFiles, RegExp])[] = [
   ],
 ];
 
+repositories.push(
+  [
+    "a hook that comes later",
+    config(`hooks.pre-up = if builtins.currentTime > 1 then [ "${ran}" ] else [ ];`),
+    /pre-up hook: touch/,
+  ],
+  [
+    "a hook by way of a second evaluation",
+    config(`env.X = "/nix/store/00000000000000000000000000000000-x";
+      hooks.pre-up = if builtins.match ".*snapshots.*" (toString ./.) != null then [ "${ran}" ] else [ ];`),
+    /nothing of a config is put into the store/,
+  ],
+  [
+    "a file of the user's as a script of the guest",
+    config('scripts = [ { path = "~/.ssh/id_ed25519"; optional = true; } ];'),
+    /gives to the guest: \/root\/\.ssh\/id_ed25519/,
+  ],
+  [
+    "the user's key by a plugin that is a link",
+    {
+      ...config(`plugins = if builtins.pathExists ../x.nix then [ ] else [ "../x.nix" ];
+        hooks.pre-up = if builtins.pathExists ../x.nix then [ (builtins.readFile ../x.nix) ] else [ ];`),
+      "x.nix": { link: "/root/.ssh/id_ed25519" },
+    },
+    /does not evaluate: access to absolute path/,
+  ],
+  [
+    "the user's keys by a directory for modules",
+    {
+      ...config("nix.modules = [ ./mod.nix ./m ];"),
+      ".nixbox/mod.nix": "{ }",
+      ".nixbox/m": { link: "/root/.ssh" },
+    },
+    /NixOS module \/root\/\.ssh/,
+  ],
+  [
+    "links with more .. than there are directories",
+    {
+      ...config(
+        'env.KEY = builtins.readFile ./k; name = builtins.readFile (builtins.fetchurl "file://${toString ./.}/k");',
+      ),
+      ".nixbox/k": { link: `${"../".repeat(20)}root/.ssh/id_ed25519` },
+    },
+    /does not evaluate/,
+  ],
+  [
+    "a switch that turns the sandbox off",
+    config("env.KEY = builtins.readFile /proc/self/environ;"),
+    /does not evaluate/,
+  ],
+);
+
 /** Every command that reads a config. */
 const commands: readonly (readonly string[])[] = [
   ["config", "--show-secrets"],
@@ -249,7 +301,10 @@ for (const [what, files, says] of repositories) {
       const finished = await repository.call(words);
       refusedWithoutTrace(finished, words.join(" "));
       assert.match(finished.stderr, says);
-      assert.match(finished.stderr, /not accepted|does not evaluate|tracks/);
+      assert.match(
+        finished.stderr,
+        /not accepted|does not evaluate|tracks|is not a plugin|the store/,
+      );
     }
     assert.deepEqual(await hostState(), before);
   });
@@ -343,6 +398,10 @@ const changes: readonly (readonly [string, (repository: ForeignRepository) => Pr
       await r.git("fetch", "-q");
       await r.git("checkout", "-q", "origin/main");
     }],
+    ["a link on the way", async (r) => {
+      await Deno.rename(`${r.directory}/parts`, `${r.directory}/parts2`);
+      await Deno.symlink("parts2", `${r.directory}/parts`);
+    }],
     ["a project that was moved and then changed", async (r) => {
       await Deno.rename(r.directory, `${r.directory}-away`);
       await Deno.rename(`${r.directory}-away`, r.directory);
@@ -420,6 +479,86 @@ Deno.test("what is no part of a content changes as it likes", async (t) => {
       assert.equal(code, 0, stderr);
     });
   }
+});
+
+/** Contents that come to something else at another time or place. */
+const later: readonly (readonly [
+  string,
+  RepositoryFiles,
+  (repository: ForeignRepository) => Promise<unknown>,
+])[] = [
+  [
+    "by what is in the Nix store",
+    config(
+      `hooks.pre-up = if builtins.pathExists "/nix/store/later" then [ "${ran}" ] else [ ];`,
+    ),
+    () => Deno.mkdir("/nix/store/later"),
+  ],
+  [
+    "by what nixbox writes itself",
+    config(`hooks.pre-up = if builtins.pathExists ./plugins then [ "${ran}" ] else [ ];`),
+    (r) => r.call(["plugin", "new", "mine"]),
+  ],
+  [
+    "by the name of its directory",
+    config(`hooks.pre-up = if baseNameOf (dirOf ./.) == "clone" then [ ] else [ "${ran}" ];`),
+    (r) => r.move("work"),
+  ],
+  [
+    "by where its parent is",
+    config('mounts = [ { source = ".."; target = "/up"; } ];'),
+    (r) => r.move("work/deep"),
+  ],
+  [
+    "by a link that leads elsewhere",
+    {
+      ...config('mounts = [ { source = "data"; target = "/d"; readonly = true; } ];'),
+      "data": { link: "/usr/share/doc" },
+    },
+    async (r) => {
+      await Deno.remove(`${r.directory}/data`);
+      await Deno.symlink("/usr/share/perl5", `${r.directory}/data`);
+    },
+  ],
+];
+
+for (const [what, files, change] of later) {
+  Deno.test(`an accepted content that comes to something else ${what} is asked for again`, async () => {
+    await using repository = await ForeignRepository.clone(files);
+    assert.equal((await repository.call(["trust", "--yes"])).code, 0);
+    await change(repository);
+    const { code, stderr } = await repository.call(["up", "--runner", "/lab/runner"]);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /accepted/);
+    assert.equal((await run(["ls", marker], { accept: "any" })).stdout, "");
+  });
+}
+
+Deno.test("keys that come between the look and the yes are not accepted with it", async () => {
+  await using repository = await ForeignRepository.clone(config(""));
+  const { stdout } = await repository.call(["trust", "--show", "--json"]);
+  const { hash } = JSON.parse(stdout);
+  const ssh = `${repository.directory}/.nixbox/ssh`;
+  await Deno.mkdir(ssh, { mode: 0o700 });
+  for (const name of ["login", "host", "identity"]) {
+    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", `${ssh}/${name}_ed25519`]);
+  }
+  const { code, stderr } = await repository.call(["trust", "--accept", hash]);
+  assert.equal(code, 1, stderr);
+  assert.match((await repository.call(["config"])).stderr, /brings its own keys: .*login_ed25519/);
+  assert.equal((await repository.call(["trust", "--yes"])).code, 0);
+  assert.equal((await repository.call(["config"])).code, 0);
+});
+
+Deno.test("a hook that runs beside the guest names no file that the guest can write", async () => {
+  await using repository = await ForeignRepository.clone({
+    ...config('hooks.pre-down = [ "sh ../bye.sh" ];'),
+    "bye.sh": "true\n",
+  });
+  assert.equal((await repository.call(["trust", "--yes"])).code, 0);
+  const { code, stderr } = await repository.call(["up", "--runner", "/lab/runner"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /the pre-down hook names .*bye\.sh, which the guest can write/);
 });
 
 Deno.test("what is used is what was looked at, however fast it is exchanged", async () => {

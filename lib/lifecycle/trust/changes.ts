@@ -31,31 +31,39 @@ export async function contentFiles(
   const secrets = Object.values(env).filter((value) => typeof value === "string");
   const files: ContentFile[] = [];
   for (const { name, entry, isOutside } of gathered.named()) {
-    if (entry.kind === "directory") continue;
+    if (entry.kind === "directory" || entry.kind === "absent") continue;
     const content = contentOf(entry);
     const kind = entry.kind === "file" && entry.isProgram ? "program" : entry.kind;
     const hash = await sha256(content);
-    files.push({ name, kind, hash, content: isOutside ? notShown : masked(content, secrets) });
+    files.push({
+      name,
+      kind,
+      hash,
+      content: isOutside ? notShown : shownContent(name, content, secrets),
+    });
   }
   return files;
 }
 
-/** Values as they stand in a Nix text, with its escapes or without; short ones are no secrets. */
-function masked(
+/** Values as whole strings of a Nix text, and nowhere else: no change of a program is hidden by them. */
+function shownContent(
+  name: string,
   content: Uint8Array<ArrayBuffer>,
   secrets: readonly string[],
 ): Uint8Array<ArrayBuffer> {
-  const forms = secrets.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)])
-    .filter((form) => form.length >= 6);
-  if (forms.length === 0) return content;
+  if (!name.endsWith(".nix") || secrets.length === 0) return content;
   const text = new TextDecoder().decode(content);
-  return new TextEncoder().encode(forms.reduce((left, form) => left.replaceAll(form, "***"), text));
+  const masked = secrets.filter((value) => value.length >= 6)
+    .reduce((left, value) => left.replaceAll(JSON.stringify(value), '"***"'), text);
+  return new TextEncoder().encode(masked);
 }
 
 /** In place of what lies outside of the project: it may hold the user's secrets. */
 const notShown = new TextEncoder().encode("(outside of the project: not shown)\n");
 
-function contentOf(entry: Exclude<Entry, { kind: "directory" }>): Uint8Array<ArrayBuffer> {
+function contentOf(
+  entry: Exclude<Entry, { kind: "directory" | "absent" }>,
+): Uint8Array<ArrayBuffer> {
   if (entry.kind === "file") return entry.content;
   const text = entry.kind === "symlink" ? `symlink to ${entry.target}\n` : "a pipe or device\n";
   return new TextEncoder().encode(text);

@@ -1,9 +1,7 @@
 import type { Config, Project } from "../../config/types.ts";
-import { resolveConfig } from "../../config/evaluate.ts";
-import { checkConfig } from "../../config/schema.ts";
 import { assetsDirectory } from "../../host/assets.ts";
 import { NixboxError } from "../../host/error.ts";
-import { exists } from "../../host/files.ts";
+import { sha256 } from "../../host/hash.ts";
 import type { Host } from "../../host/host.ts";
 import { requireNoWayOut } from "../../host/way_out.ts";
 import {
@@ -13,8 +11,7 @@ import {
   readLastAccepted,
 } from "../../state/consents.ts";
 import { requireTakenOver } from "../earlier_tool.ts";
-import { gather } from "./gather.ts";
-import { contentHash, Gathered } from "./gathered.ts";
+import { Gathered, lineOf } from "./gathered.ts";
 import { changesOf, contentFiles, type FileChange } from "./changes.ts";
 import { examine, type Examined } from "./examine.ts";
 import { foreignKeys, requireUntrackedKeys } from "./keys.ts";
@@ -30,6 +27,8 @@ export interface Review {
   readonly isAccepted: boolean;
   /** Whether an earlier content of this project was accepted. */
   readonly isChange: boolean;
+  /** Hashes of the key pairs that it brings; they are part of {@linkcode Review.hash}. */
+  readonly foreignKeys: readonly string[];
   /** What it asks for beyond the project's own directory. */
   readonly requests: readonly HostRequest[];
   /** What is different from the content that was accepted last. */
@@ -96,7 +95,7 @@ export async function openAcceptedConfig(
     const review = await reviewOf(host, project, examined);
     if (!review.isAccepted) throw new ConsentNeeded(review, project.configFile);
     await remember(host, project, examined);
-    const config = await withStorePaths(host, project, examined, snapshot);
+    const { config } = examined;
     await requireNoLinks(config, project);
     return {
       config,
@@ -132,8 +131,7 @@ export async function reviewProject(
   const examined = await examine(host, project, snapshot);
   const review = await reviewOf(host, project, examined, true);
   // What was looked at is what is accepted, whatever has been written meanwhile.
-  const keys = await foreignKeys(host, project);
-  return { review, accept: () => accept(host, project, examined, keys.map(({ hash }) => hash)) };
+  return { review, accept: () => accept(host, project, examined, review.foreignKeys) };
 }
 
 /**
@@ -153,65 +151,68 @@ export async function acceptContent(host: Host, project: Project, hash: string):
 async function accept(
   host: Host,
   project: Project,
-  examined: Pick<Examined, "hash" | "gathered"> & { readonly config?: Config },
+  examined: Pick<Examined, "hash" | "gathered" | "config">,
   keys: readonly string[],
 ): Promise<void> {
-  const files = await contentFiles(examined.gathered, examined.config?.env);
+  const files = await contentFiles(examined.gathered, examined.config.env);
   for (const key of keys) await noteAcceptedHash(host, "keys", key);
   await keepLastAccepted(host, project.id, examined.hash, files);
   await noteAcceptedHash(host, "contents", examined.hash);
 }
 
+/** What a command of the user's has written into a project: contents by their names from there. */
+export type Written = ReadonlyMap<string, string>;
+
 /**
- * Does something that writes files of the project's content at the user's command, and accepts them: as
- * long as nothing else has changed since the content was accepted.
+ * Accepts what this program has just written at the user's command: if the content was accepted before,
+ * nothing else in it has changed, the files are what was written, and it comes to the same as before.
  *
- * @param before The content before; `undefined` if there was none, or none that was accepted.
- * @param isOurs Whether a file, by its name from the project's directory, is one that `change` writes.
+ * @param before The content before; `undefined` if there was none that was accepted.
  */
-export async function acceptingOwnChange<T>(
+export async function acceptWritten(
   host: Host,
   project: Project,
-  before: Pick<Examined, "gathered" | "hash"> | undefined,
-  isOurs: (name: string) => boolean,
-  change: () => Promise<T>,
-): Promise<T> {
-  const result = await change();
-  if (before === undefined) return result;
+  before: Examined | undefined,
+  written: Written,
+): Promise<void> {
+  if (before === undefined || written.size === 0) return;
   const after = await examineIfWhole(host, project);
-  if (after === undefined || after.hash === before.hash) return result;
-  if (await isSameBut(before.gathered, after.gathered, isOurs)) {
+  if (after === undefined || after.hash === before.hash) return;
+  if (after.decisions !== before.decisions) return;
+  if (!await isWhatWasWritten(after.gathered, written)) return;
+  if (await isSameBut(before.gathered, after.gathered, written)) {
     await accept(host, project, after, []);
   }
-  return result;
 }
 
-/**
- * Accepts what this program has written into a new project, if all of its content is that: the example
- * config, which names nothing, so that it need not be resolved.
- */
-export async function acceptWhatIsWritten(
-  host: Host,
-  project: Project,
-  written: readonly string[],
-): Promise<void> {
-  const gathered = new Gathered(project.directory);
-  await gather(project, { home: host.user.home, roots: [], isStrict: false }, gathered);
-  const isAllOurs = [...gathered.entries].every(([path, { kind }]) =>
-    kind === "directory" ? path === project.configDirectory : written.includes(path)
-  );
-  if (!isAllOurs) return;
-  await accept(host, project, { gathered, hash: await contentHash(gathered) }, []);
+/** Accepts what this program has written into a new project, if all of its content is that. */
+export async function acceptNew(host: Host, project: Project, written: Written): Promise<void> {
+  const examined = await examineIfWhole(host, project);
+  if (examined === undefined) return;
+  const nothing = new Gathered(project.directory);
+  nothing.addDirectory(project.configDirectory);
+  if (!await isWhatWasWritten(examined.gathered, written)) return;
+  if (await isSameBut(nothing, examined.gathered, written)) {
+    await accept(host, project, examined, []);
+  }
 }
 
-async function isSameBut(
-  before: Gathered,
-  after: Gathered,
-  isOurs: (name: string) => boolean,
-): Promise<boolean> {
+async function isWhatWasWritten(gathered: Gathered, written: Written): Promise<boolean> {
+  for (const { name, entry } of gathered.named()) {
+    const text = written.get(name);
+    if (text === undefined) continue;
+    if (entry.kind !== "file" || await sha256(entry.content) !== await sha256(text)) return false;
+  }
+  return true;
+}
+
+/** Directories count, but for those that hold what was written. */
+async function isSameBut(before: Gathered, after: Gathered, written: Written): Promise<boolean> {
+  const names = [...written.keys()];
+  const isWritten = (name: string) =>
+    names.some((one) => one === name || one.startsWith(`${name}/`));
   const lines = async (gathered: Gathered) =>
-    (await contentFiles(gathered)).filter(({ name }) => !isOurs(name))
-      .map(({ name, kind, hash }) => `${name} ${kind} ${hash}`).join("\n");
+    (await Promise.all(gathered.named().filter(({ name }) => !isWritten(name)).map(lineOf))).join();
   return await lines(before) === await lines(after);
 }
 
@@ -242,13 +243,13 @@ export async function examineIfAccepted(
 async function reviewOf(
   host: Host,
   project: Project,
-  { config, gathered, hash }: Examined,
+  { config, mounts, gathered, hash }: Examined,
   isWanted = false,
 ): Promise<Review> {
   const keys = await foreignKeys(host, project);
   const isAccepted = await isAcceptedHash(host, "contents", hash) && keys.length === 0;
   if (isAccepted && !isWanted) {
-    return { hash, isAccepted, isChange: false, requests: [], changes: [] };
+    return { hash, foreignKeys: [], isAccepted, isChange: false, requests: [], changes: [] };
   }
   const assets = await assetsDirectory();
   const plugins = config.plugins.filter(({ path }) => !isBuiltIn(path, assets));
@@ -260,7 +261,9 @@ async function reviewOf(
   const requests = requestsOf({
     config,
     project,
-    sources: await Promise.all(config.mounts.map(({ source }) => realPathOr(source))),
+    mounts,
+    realPath: realPathOr,
+    own: assets,
     pluginsWithCommands: withCommands,
     locks: {
       project: gathered.text(`${project.configDirectory}/flake.lock`),
@@ -270,25 +273,29 @@ async function reviewOf(
   });
   const isChange = readLastAccepted(host, project.id) !== undefined;
   const changes = await changesOf(host, project.id, await contentFiles(gathered, config.env));
-  return { hash, isAccepted, isChange, requests, changes };
+  if (requests.length > mostRequests) throw tooManyRequests(requests.length, project);
+  const foreign = keys.map((key) => key.hash);
+  // Without keys of its own, it is the content's.
+  const shown = foreign.length === 0 ? hash : await sha256(JSON.stringify([hash, foreign]));
+  return { hash: shown, foreignKeys: foreign, isAccepted, isChange, requests, changes };
 }
 
-async function realPathOr(path: string): Promise<string> {
-  return await Deno.realPath(path).catch(() => path);
+/** More than a person would read. */
+const mostRequests = 500;
+
+function tooManyRequests(count: number, project: Project): NixboxError {
+  return new NixboxError(`the config asks for ${count} things of this host`, {
+    where: project.configFile,
+    hint: `nobody reads more than ${mostRequests}: it is refused`,
+  });
 }
 
-/** What the config interpolates (`"${./x}"`) is in the store only once it is accepted. */
-async function withStorePaths(
-  host: Host,
-  project: Project,
-  { config }: Examined,
-  { files }: Snapshot,
-): Promise<Config> {
-  const paths = new Set(JSON.stringify(config).match(/\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+/g));
-  const isThere = await Promise.all([...paths].map((path) => exists(path)));
-  if (isThere.every((one) => one)) return config;
-  const { resolved } = await resolveConfig(host, project, { files, writesStore: true });
-  return { ...checkConfig(resolved, project.configFile), mounts: config.mounts };
+function realPathOr(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /**

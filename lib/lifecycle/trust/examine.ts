@@ -4,19 +4,26 @@ import type { Config, Project } from "../../config/types.ts";
 import { assetsDirectory } from "../../host/assets.ts";
 import { NixboxError } from "../../host/error.ts";
 import { exists } from "../../host/files.ts";
+import { sha256 } from "../../host/hash.ts";
 import type { Host } from "../../host/host.ts";
 import { isWithin } from "../../host/paths.ts";
+import { decisionsOf } from "./decisions.ts";
 import { gather, type GatherOptions } from "./gather.ts";
 import { contentHash, Gathered } from "./gathered.ts";
-import { filesInWords, runsOnHost } from "./host_words.ts";
+import { pathsInWords, runsOnHost } from "./host_words.ts";
+import { requireReadableNames } from "./names.ts";
 import { hasCommands, isBuiltIn, rootOfPlugin } from "./plugin_files.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** A project's content as it is now: read once, and resolved from a private copy of what was read. */
 export interface Examined {
   readonly config: Config;
+  /** The config's mounts, with the optional ones that are not there. */
+  readonly mounts: Config["mounts"];
   readonly gathered: Gathered;
-  /** SHA-256 over all that was gathered, 64 hex digits. */
+  /** What the config comes to: see {@linkcode decisionsOf}. */
+  readonly decisions: string;
+  /** SHA-256 over all that was gathered and what it comes to, 64 hex digits. */
   readonly hash: string;
 }
 
@@ -35,34 +42,50 @@ export async function examine(
 ): Promise<Examined> {
   const gathered = new Gathered(project.directory);
   const { home } = host.user;
-  const plugins: string[] = [];
-  const take = async (more: Pick<GatherOptions, "roots" | "isStrict">) => {
+  const take = async (more: Pick<GatherOptions, "roots" | "isStrict" | "words">) => {
     await gather(project, { home, ...more }, gathered);
     await snapshot.write(gathered);
   };
+  const options = { files: snapshot.files, ...(signal === undefined ? {} : { signal }) };
   await take({ roots: [], isStrict: false });
-  const options = {
-    files: snapshot.files,
-    ...(signal === undefined ? {} : { signal }),
-  };
   let resolution = await resolveConfig(host, project, options);
   if (resolution.missing.length > 0) {
+    const plugins: string[] = [];
     for (const plugin of resolution.missing) {
       plugins.push(await findPlugin(plugin, resolution.builtInNames));
     }
     await take({ roots: plugins, isStrict: false });
     resolution = await resolveConfig(host, project, options);
+    const [still] = resolution.missing;
+    if (still !== undefined) throw notReadable(still);
   }
-  const checked = checkConfig(resolution.resolved, project.configFile);
-  const config = { ...checked, mounts: await presentMounts(checked) };
+  const config = checkConfig(resolution.resolved, project.configFile);
+  await requireStorePaths(config, project);
+  await take(await moreOf(host, project, config));
+  const decisions = await decisionsOf(config, project);
+  return {
+    config: { ...config, mounts: await presentMounts(config) },
+    mounts: config.mounts,
+    gathered,
+    decisions,
+    hash: await sha256(JSON.stringify([await contentHash(gathered), decisions])),
+  };
+}
+
+/** What counts because of what the config comes to. */
+async function moreOf(
+  host: Host,
+  project: Project,
+  config: Config,
+): Promise<Pick<GatherOptions, "roots" | "isStrict" | "words">> {
   const assets = await assetsDirectory();
   const foreign = config.plugins.filter(({ path }) => !isBuiltIn(path, assets))
     .map(({ path }) => rootOfPlugin(path));
-  const words = await filesInWords(config, { project, home });
-  const isStrict = runsOnHost(config) || await hasCommands(foreign);
   const modules = config.nix.modules.filter((path) => !isWithin(path, assets));
-  await take({ roots: [...foreign, ...modules, ...words], isStrict });
-  return { config, gathered, hash: await contentHash(gathered) };
+  const isStrict = runsOnHost(config) || await hasCommands(foreign);
+  const words = await pathsInWords(config, { project, home: host.user.home });
+  if (isStrict) await requireReadableNames([project.configDirectory, ...foreign]);
+  return { roots: [...foreign, ...modules], isStrict, words };
 }
 
 /** Where a plugin is that the config names by text. */
@@ -80,6 +103,30 @@ async function findPlugin(
       "others are named by their path",
     { where: "plugins", hint: "fix the name, or the path: it counts from the config file" },
   );
+}
+
+function notReadable({ name }: MissingPlugin): NixboxError {
+  return new NixboxError(`plugin "${name}" leads to something that is not a plugin's`, {
+    where: "plugins",
+    hint: "a plugin is a .nix file, or a directory with default.nix; a link must lead to one",
+  });
+}
+
+/** What the config interpolates (`"${./x}"`) would have to be in the store, and nothing is put there. */
+async function requireStorePaths(config: Config, project: Project): Promise<void> {
+  const { hooks, env, scripts } = config;
+  const text = JSON.stringify([hooks, env, scripts]);
+  for (const path of new Set(text.match(/\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+/g))) {
+    if (await exists(path)) continue;
+    throw new NixboxError(
+      `the config names ${path}, and nothing of a config is put into the store`,
+      {
+        where: project.configFile,
+        hint:
+          'name a file by its path, as text: "./x" counts from .nixbox, in hooks and commands too',
+      },
+    );
+  }
 }
 
 /** Mounts that are optional and whose source is not there are left out. */

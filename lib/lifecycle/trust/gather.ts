@@ -16,10 +16,12 @@ export interface GatherOptions {
   readonly roots: readonly string[];
   /** Also what no evaluation reads, since something of the project runs on this host. */
   readonly isStrict: boolean;
+  /** What hooks and commands name; absolute. It counts where it lies, and nothing reads it. */
+  readonly words?: readonly string[];
 }
 
 /** Names in `.nixbox` that are neither evaluated nor run: keys, what an earlier tool left. */
-const leftOut: readonly string[] = ["ssh", "earlier", ".gitignore"];
+const leftOut: readonly string[] = ["earlier", ".gitignore"];
 
 /**
  * Reads what the host evaluates or runs for a project: all of `.nixbox` but the keys, and from there
@@ -36,9 +38,10 @@ export async function gather(
   gathered: Gathered,
 ): Promise<void> {
   const walk = new Walk(project, options, gathered);
-  await walk.directory(project.configDirectory, leftOut);
-  for (const root of options.roots) await walk.whole(root);
+  await walk.directory(project.configDirectory, options.isStrict ? [] : leftOut);
+  for (const root of options.roots) await walk.root(root);
   await walk.followAll();
+  for (const word of options.words ?? []) await walk.word(word);
 }
 
 class Walk {
@@ -62,12 +65,46 @@ class Walk {
     if (!isStrict) await this.#holdScripts(path, entries);
     for (const { name, isDirectory, isSymlink } of entries) {
       const entry = joinPath(path, name);
-      if (without.includes(name) || name === ".git") continue;
-      if (!isStrict && (isLeftover(name) || this.#held.has(entry))) continue;
+      if (without.includes(name) || this.#isKeys(entry)) continue;
+      const isLoose = name === ".git" || isLeftover(name) || this.#held.has(entry);
+      if (!isStrict && isLoose) continue;
       if (isDirectory) await this.directory(entry);
       else if (isSymlink) await this.#linked(entry, path);
       else await this.#file(entry);
     }
+  }
+
+  /** The project's own keys, which are noted by themselves. */
+  #isKeys(path: string): boolean {
+    return path === `${this.project.configDirectory}/ssh`;
+  }
+
+  /** What the config names by text: what a path may name, wherever its links lead. */
+  async root(path: string): Promise<void> {
+    await this.#named(path, this.project.configDirectory);
+  }
+
+  /** What a hook or a command names: a file, the files of a directory, or the lack of one. */
+  async word(path: string): Promise<void> {
+    const { directory: project } = this.project;
+    const end = await this.gathered.follow(path);
+    if (end === undefined) {
+      if (isWithin(path, project)) this.gathered.addAbsent(path);
+    } else if (!end.isDirectory) {
+      await this.#word(end.path);
+    } else if (!isWithin(project, end.path) && !isWithin(this.project.configDirectory, end.path)) {
+      for (const { name, isFile } of await readDirectory(end.path)) {
+        if (isFile) await this.#word(joinPath(end.path, name));
+      }
+    }
+  }
+
+  /** Elsewhere than in the project and the home, what root alone can change is the system's. */
+  async #word(path: string): Promise<void> {
+    const { uid, mode } = await Deno.stat(path);
+    const isSystems = uid === 0 && ((mode ?? 0) & 0o022) === 0;
+    const isOurs = [this.project.directory, this.options.home].some((at) => isWithin(path, at));
+    if (isOurs || !isSystems) await this.gathered.addFile(path, { isHashedOnly: true });
   }
 
   /** A symlink among a directory's files: what it leads to counts if a path may name that. */
@@ -86,11 +123,11 @@ class Walk {
     const { directory: project } = this.project;
     const isNix = end.isDirectory ? await isFile(`${end.path}/default.nix`) : isNixFile(end.path);
     const isBeside = !isWithin(directory, project) && isWithin(end.path, directory);
-    if (isNix || isBeside || isWithin(end.path, project)) await this.whole(path);
+    if (isNix || isBeside || isWithin(end.path, project)) await this.#whole(path);
   }
 
   /** What a path leads to, a directory with all that is in it. */
-  async whole(path: string): Promise<void> {
+  async #whole(path: string): Promise<void> {
     const end = await this.gathered.follow(path);
     if (end === undefined) return;
     if (!end.isDirectory) return await this.#file(path);
@@ -157,6 +194,7 @@ async function isFile(path: string): Promise<boolean> {
   return await Deno.stat(path).then((info) => info.isFile, () => false);
 }
 
+/** By name. A name that is not UTF-8 is not given: see names.ts. */
 async function readDirectory(path: string): Promise<readonly Deno.DirEntry[]> {
   const entries = await Array.fromAsync(Deno.readDir(path));
   return entries.toSorted((a, b) => a.name < b.name ? -1 : 1);

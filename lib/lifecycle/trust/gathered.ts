@@ -6,10 +6,16 @@ import { isWithin, joinPath, parentOf, pathBelow } from "../../host/paths.ts";
 export interface GatherLimits {
   readonly mostFiles: number;
   readonly mostBytes: number;
+  /** Of one Nix file, which is read for what it names. */
+  readonly mostNixBytes: number;
 }
 
 /** More than any config needs. */
-const defaultLimits: GatherLimits = { mostFiles: 10_000, mostBytes: 64 << 20 };
+const defaultLimits: GatherLimits = {
+  mostFiles: 10_000,
+  mostBytes: 64 << 20,
+  mostNixBytes: 1 << 20,
+};
 
 /** One thing that was gathered, by its path without symlinks on the way. */
 export type Entry =
@@ -17,10 +23,14 @@ export type Entry =
   | { readonly kind: "symlink"; readonly target: string }
   /** A pipe, socket or device: it is never opened. */
   | { readonly kind: "special" }
+  /** Something that a hook names and that is not there: its coming is a change. */
+  | { readonly kind: "absent" }
   | {
     readonly kind: "file";
     readonly content: Uint8Array<ArrayBuffer>;
     readonly isProgram: boolean;
+    /** It is run where it lies, and counts; nothing reads it from the copy. */
+    readonly isHashedOnly: boolean;
   };
 
 /** An entry by its name. */
@@ -33,19 +43,37 @@ export interface NamedEntry {
   readonly isOutside: boolean;
 }
 
+/** Where a path ends. */
+export interface PathEnd {
+  readonly path: string;
+  readonly isDirectory: boolean;
+}
+
 /** As many symlinks as Linux follows on one path (path_resolution(7)). */
 const mostLinks = 40;
 
-/** Files that were read once, and are hashed, evaluated and run as they were read. */
+/** What is the same for every project: the store, and where the system has its own. */
+const shared = ["/nix/store", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/proc", "/dev", "/sys"];
+
+/**
+ * Files that were read once, and are hashed, evaluated and run as they were read. It only grows: what
+ * is found to be another thing than it was a moment ago is refused.
+ */
 export class Gathered {
   readonly #entries = new Map<string, Entry>();
+  /** Directories that entries lie in. */
+  readonly #parents = new Set<string>();
+  readonly #byHooks = new Set<string>();
+  readonly #shared: readonly string[];
   #bytes = 0;
 
   constructor(
     /** The project's directory: files in it are named from there, so that it may be moved. */
     private readonly project: string,
     private readonly limits: GatherLimits = defaultLimits,
-  ) {}
+  ) {
+    this.#shared = shared.filter((directory) => !isWithin(project, directory));
+  }
 
   get entries(): ReadonlyMap<string, Entry> {
     return this.#entries;
@@ -55,22 +83,38 @@ export class Gathered {
     this.#add(path, { kind: "directory" });
   }
 
+  /** Notes that there is nothing at a path. */
+  addAbsent(path: string): void {
+    if (!this.#entries.has(path) && !this.#parents.has(path)) this.#add(path, { kind: "absent" });
+  }
+
   /** The content of a file that was gathered, as text. */
   text(path: string): string | undefined {
     const entry = this.#entries.get(path);
     return entry?.kind === "file" ? new TextDecoder().decode(entry.content) : undefined;
   }
 
+  /** Whether a hook or a command names a file. */
+  isNamedByHooks(path: string): boolean {
+    return this.#byHooks.has(path);
+  }
+
   /** Reads a file, once. `path` has no symlink on the way. */
-  async addFile(path: string): Promise<void> {
-    if (this.#entries.has(path)) return;
+  async addFile(path: string, options: { readonly isHashedOnly?: boolean } = {}): Promise<void> {
+    const { isHashedOnly = false } = options;
+    if (isHashedOnly) this.#byHooks.add(path);
+    if (this.#entries.get(path)?.kind === "file") return;
     try {
-      const { isFile, size, mode } = await Deno.lstat(path);
+      const { isFile, isSymlink, size, mode } = await Deno.lstat(path);
+      if (isSymlink) throw changed(path);
       if (!isFile) return this.#add(path, { kind: "special" });
+      const isNix = path.endsWith(".nix");
       if (this.#bytes + size > this.limits.mostBytes) throw this.#tooMuch(path);
+      if (isNix && size > this.limits.mostNixBytes) throw this.#tooMuch(path);
       const content = await readInTime(path);
       this.#bytes += content.length;
-      this.#add(path, { kind: "file", content, isProgram: ((mode ?? 0) & 0o100) !== 0 });
+      const isProgram = ((mode ?? 0) & 0o100) !== 0;
+      this.#add(path, { kind: "file", content, isProgram, isHashedOnly });
     } catch (error) {
       throw error instanceof NixboxError ? error : unreadable(path, error);
     }
@@ -79,10 +123,10 @@ export class Gathered {
   /**
    * Follows a path as the kernel does, link by link, and gathers each link.
    *
-   * @returns Where it ends; `undefined` where there is nothing, and in the Nix store, which is the
-   * same for everybody.
+   * @returns Where it ends; `undefined` where there is nothing, and in what is the same for every
+   * project.
    */
-  async follow(path: string): Promise<{ path: string; isDirectory: boolean } | undefined> {
+  async follow(path: string): Promise<PathEnd | undefined> {
     const parts = path.split("/");
     let at = "/";
     let links = 0;
@@ -94,11 +138,12 @@ export class Gathered {
         continue;
       }
       const next = joinPath(at, part);
-      if (isWithin(next, "/nix/store")) return undefined;
+      if (this.#shared.some((directory) => isWithin(next, directory))) return undefined;
       const info = await lstatIfReachable(next);
       if (info === undefined) return undefined;
       isDirectory = info.isDirectory;
       if (!info.isSymlink) {
+        if (this.#entries.get(next)?.kind === "symlink") throw changed(next);
         at = next;
         continue;
       }
@@ -122,14 +167,26 @@ export class Gathered {
   }
 
   #add(path: string, entry: Entry): void {
+    const before = this.#entries.get(path);
+    if (before !== undefined) {
+      if (!isSame(before, entry)) throw changed(path);
+      return;
+    }
+    if (entry.kind !== "directory" && this.#parents.has(path)) throw changed(path);
+    for (let parent = parentOf(path); parent !== "/"; parent = parentOf(parent)) {
+      const above = this.#entries.get(parent);
+      if (above !== undefined && above.kind !== "directory") throw changed(parent);
+      this.#parents.add(parent);
+    }
     this.#entries.set(path, entry);
     if (this.#entries.size > this.limits.mostFiles) throw this.#tooMuch(path);
   }
 
   #tooMuch(path: string): NixboxError {
-    const { mostFiles, mostBytes } = this.limits;
+    const { mostFiles, mostBytes, mostNixBytes } = this.limits;
     return new NixboxError(
-      `the config takes in more than ${mostFiles} files or ${mostBytes >> 20} MB`,
+      `the config takes in more than ${mostFiles} files, ${mostBytes >> 20} MB, or a Nix file of ` +
+        `more than ${mostNixBytes >> 10} KB`,
       {
         where: path,
         hint:
@@ -140,17 +197,25 @@ export class Gathered {
   }
 }
 
+function isSame(one: Entry, other: Entry): boolean {
+  if (one.kind === "symlink" && other.kind === "symlink") return one.target === other.target;
+  return one.kind === other.kind;
+}
+
 /** SHA-256, 64 hex digits, over names, kinds, contents, the executable bit and where links lead. */
 export async function contentHash(gathered: Gathered): Promise<string> {
-  const lines = await Promise.all(
-    gathered.named().map(async ({ name, entry }) => {
-      if (entry.kind === "file") {
-        return [name, entry.isProgram ? "program" : "file", await sha256(entry.content)];
-      }
-      return entry.kind === "symlink" ? [name, "symlink", entry.target] : [name, entry.kind];
-    }),
+  return await sha256(JSON.stringify(await Promise.all(gathered.named().map(lineOf))));
+}
+
+/** All that counts of one entry. */
+export async function lineOf({ name, entry }: NamedEntry): Promise<string> {
+  if (entry.kind === "file") {
+    const kind = entry.isProgram ? "program" : "file";
+    return JSON.stringify([name, kind, await sha256(entry.content)]);
+  }
+  return JSON.stringify(
+    entry.kind === "symlink" ? [name, "symlink", entry.target] : [name, entry.kind],
   );
-  return await sha256(JSON.stringify(lines));
 }
 
 /** A file that became a pipe since it was looked at would be waited for without end. */
@@ -180,5 +245,12 @@ function unreadable(path: string, error: unknown): NixboxError {
   return new NixboxError(`${path} cannot be read: ${messageOf(error)}`, {
     where: path,
     hint: "what a config leads to is read before it is used: make it readable, or remove it",
+  });
+}
+
+function changed(path: string): NixboxError {
+  return new NixboxError(`${path} changed while it was read`, {
+    where: path,
+    hint: "try again; if it goes on, a machine that is up is changing it: `nixbox status`",
   });
 }

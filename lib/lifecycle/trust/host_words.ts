@@ -1,5 +1,5 @@
 import type { Config, Project } from "../../config/types.ts";
-import { isWithin, resolvePath } from "../../host/paths.ts";
+import { joinPath, parentOf, resolvePath } from "../../host/paths.ts";
 
 /** Where words of hooks and of commands are looked for. */
 export interface WordPlace {
@@ -25,52 +25,94 @@ export function commandsOf({ env }: Pick<Config, "env">): readonly (readonly str
 }
 
 /**
- * The files that hooks and commands name in their words: absolute paths, of files that belong to the
- * system left out. What such a program goes on to run by itself is not known.
+ * The paths that hooks and commands may mean by their words, whether there is something or not. A
+ * shell can name a file in ways that no list of words has (a variable, a loop): what is found here is
+ * watched, and more is not promised.
  */
-export async function filesInWords(
+export async function pathsInWords(
   config: Pick<Config, "hooks" | "env">,
   place: WordPlace,
 ): Promise<readonly string[]> {
-  const words = [...hookLines(config).flatMap(wordsOfLine), ...commandsOf(config).flat()];
-  const paths = new Set(words.flatMap((word) => pathsOf(word, place)));
+  const commands = commandsOf(config);
+  const texts = [
+    ...hookLines(config),
+    ...commands.map((words) => words.join(" ")),
+    ...commands.flat(),
+  ];
+  const found = new Set<string>();
+  for (const text of texts) {
+    for (const path of await pathsInText(text, place)) found.add(path);
+  }
+  return [...found];
+}
+
+async function pathsInText(text: string, place: WordPlace): Promise<readonly string[]> {
+  const words = wordsOf(text).map((word) => known(word, place));
+  const { configDirectory, directory } = place.project;
+  // A line may go to another directory first.
+  const directories = words.map((word) => resolvePath(configDirectory, word));
+  const bases = [...new Set([configDirectory, directory, ...await onlyDirectories(directories)])];
   const found: string[] = [];
-  for (const path of paths) if (await isFileOfSomebody(path)) found.push(path);
+  for (const word of words) {
+    for (const base of word.startsWith("/") ? ["/"] : bases) {
+      const path = resolvePath(base, word);
+      if (/[*?[]/.test(word)) found.push(...await matching(path));
+      else found.push(path);
+    }
+  }
   return found;
 }
 
-/** The words of a line of shell without their quotes, and what stands in quotes as a whole. */
-export function wordsOfLine(line: string): readonly string[] {
-  const quoted = [...line.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, a, b]) => a ?? b ?? "");
-  const words = line.replaceAll(/\$\{(\w+)\}/g, "$$$1").split(/[\s;|&<>(){}`'"]+/);
-  return [...new Set([...words, ...quoted])].filter((word) => word !== "");
+/**
+ * The words of a line of shell: without quotes and backslashes, what stands in quotes also as a whole,
+ * and what follows "=" also by itself. Where its output goes is no file that it reads.
+ */
+export function wordsOf(line: string): readonly string[] {
+  const text = line.replaceAll(/(?:\d|&)?>{1,2}\s*("[^"]*"|'[^']*'|[^\s;|&<>()]+)/g, " ");
+  const quoted = [...text.matchAll(/'([^']*)'|"([^"]*)"/g)].map(([, a, b]) => a ?? b ?? "");
+  const words = text.replaceAll(/\$\{(\w+)\}/g, "$$$1").replaceAll(/["'\\]/g, "")
+    .split(/[\s;|&<>(){}`]+/);
+  const all = [...words, ...quoted, line];
+  const values = all.filter((word) => word.includes("="))
+    .map((word) => word.slice(word.indexOf("=") + 1));
+  return [...new Set([...all, ...values])].filter((word) => word !== "" && !word.includes("\0"));
 }
 
-/** What a word may name: as it stands, and behind "NAME=" or "--option=". */
-function pathsOf(word: string, { project, home }: WordPlace): readonly string[] {
-  const texts = [word, ...word.includes("=") ? [word.slice(word.indexOf("=") + 1)] : []];
-  return texts.flatMap((text) => {
-    const known = text
-      .replace(/^\$(NIXBOX_PROJECT|\{NIXBOX_PROJECT\})(?![A-Za-z0-9_])/, project.directory)
-      .replace(/^(~(?=\/|$)|\$(HOME|\{HOME\})(?![A-Za-z0-9_]))/, home);
-    return known === "" ? [] : [resolvePath(project.configDirectory, known)];
-  });
+function known(word: string, { project, home }: WordPlace): string {
+  return word
+    .replace(/^\$NIXBOX_PROJECT(?![A-Za-z0-9_])/, project.directory)
+    .replace(/^\$PWD(?![A-Za-z0-9_])/, project.configDirectory)
+    .replace(/^(~(?=\/|$)|\$HOME(?![A-Za-z0-9_]))/, home);
 }
 
-/** Where the system's own programs and settings are, and nobody's projects. */
-const systemDirectories = [
-  ...["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/nix/store", "/run/current-system"],
-  ...["/System", "/Library", "/Applications", "/opt", "/dev", "/proc"],
-];
+async function onlyDirectories(paths: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of new Set(paths)) {
+    if (await Deno.stat(path).then((info) => info.isDirectory, () => false)) found.push(path);
+  }
+  return found;
+}
 
-async function isFileOfSomebody(path: string): Promise<boolean> {
+/** What a pattern in the last name of a path fits; the directory itself where others have one. */
+async function matching(path: string): Promise<readonly string[]> {
+  const directory = parentOf(path);
+  if (/[*?[]/.test(directory)) return [];
+  const pattern = path.slice(directory.length).replace(/^\//, "").split("")
+    .map((character) => character === "*" ? ".*" : character === "?" ? "." : character)
+    .join("").replace(
+      /[.+^${}()|\\](?!\*)/g,
+      (character) => character === "." ? "." : `\\${character}`,
+    );
+  let fits: RegExp;
   try {
-    const real = await Deno.realPath(path);
-    const { isFile, uid, mode } = await Deno.stat(real);
-    const isSystems = uid === 0 && ((mode ?? 0) & 0o022) === 0 &&
-      systemDirectories.some((directory) => isWithin(real, directory));
-    return isFile && !isSystems;
+    fits = new RegExp(`^${pattern}$`);
   } catch {
-    return false;
+    return [directory];
+  }
+  try {
+    const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+    return names.filter((name) => fits.test(name)).map((name) => joinPath(directory, name));
+  } catch {
+    return [];
   }
 }

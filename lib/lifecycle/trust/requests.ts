@@ -16,6 +16,7 @@ export type RequestKind =
   | "runs on this host"
   | "builds on this host"
   | "shares"
+  | "gives to the guest"
   | "opens"
   | "reaches"
   | "takes secrets from"
@@ -26,8 +27,12 @@ export type RequestKind =
 export interface RequestFacts {
   readonly config: Config;
   readonly project: Pick<Project, "directory" | "configDirectory">;
-  /** Real paths of `config.mounts`' sources, in order; as named where there is nothing. */
-  readonly sources: readonly string[];
+  /** The config's mounts, with the optional ones that are not there. */
+  readonly mounts: Config["mounts"];
+  /** The real path of any other path; itself where there is nothing. */
+  readonly realPath: (path: string) => string;
+  /** Directories that are nixbox's own. */
+  readonly own: string;
   /** Plugins that do not come with nixbox and have commands. */
   readonly pluginsWithCommands: readonly string[];
   /** The project's flake.lock and nixbox's own. */
@@ -54,11 +59,12 @@ export function requestsOf(facts: RequestFacts): readonly HostRequest[] {
       ...pluginsWithCommands.map((path) => `when you call them, the commands of ${path}`),
     ]),
     // A module may choose the hypervisor's package, which then runs here.
-    ...of("builds on this host", config.nix.modules.map((path) => `NixOS module ${path}`)),
+    ...of("builds on this host", modulesOf(facts)),
     ...of("shares", sharesOutside(facts)),
+    ...of("gives to the guest", scriptsOutside(facts)),
     ...of("opens", doorsOf(config)),
-    ...of("reaches", config.network.mode === "open" ? ["every public address (network open)"] : []),
-    ...of("takes secrets from", secretSources(config)),
+    ...of("reaches", reachedBy(config)),
+    ...of("takes secrets from", secretSources(facts)),
     ...of("brings its own keys", foreignKeys.map((path) => `${path}: who made it can log in`)),
     // An input decides the guest, and the hypervisor that runs on this host.
     ...of(
@@ -68,13 +74,32 @@ export function requestsOf(facts: RequestFacts): readonly HostRequest[] {
   ];
 }
 
-function sharesOutside({ config, project, sources }: RequestFacts): readonly string[] {
-  return config.mounts.flatMap(({ source, target, readonly, overlay }, index) => {
-    const real = sources[index] ?? source;
+function modulesOf({ config, own, realPath }: RequestFacts): readonly string[] {
+  return config.nix.modules.filter((path) => !isWithin(path, own))
+    .map((path) => `NixOS module ${realPath(path)}`);
+}
+
+function sharesOutside({ mounts, project, realPath }: RequestFacts): readonly string[] {
+  return mounts.flatMap(({ source, target, readonly, overlay, optional, only }) => {
+    const real = realPath(source);
     if (isWithin(real, project.directory)) return [];
     const how = readonly ? "read-only" : overlay ? "overlay" : "writable";
-    return [`${real} at ${target} (${how})`];
+    const what = only === undefined ? real : `of ${real} ${only.join(", ")}`;
+    return [`${what} at ${target} (${how}${optional ? ", if it is there" : ""})`];
   });
+}
+
+/** Scripts go to the guest, which may be anybody's; a plugin of nixbox's brings its own. */
+function scriptsOutside({ config, project, own, realPath }: RequestFacts): readonly string[] {
+  return config.scripts.map(({ path }) => realPath(path))
+    .filter((path) => !isWithin(path, project.directory) && !isWithin(path, own));
+}
+
+function reachedBy({ network }: Config): readonly string[] {
+  if (network.mode === "off") return [];
+  if (network.mode === "open") return ["every public address (network open)"];
+  const how = network.inspect ? "" : ", and what stands behind their addresses";
+  return [`${network.domains.join(", ")} on ports ${network.ports.join(", ")}${how}`];
 }
 
 function doorsOf({ network }: Config): readonly string[] {
@@ -85,10 +110,10 @@ function doorsOf({ network }: Config): readonly string[] {
   ];
 }
 
-function secretSources({ env }: Config): readonly string[] {
-  return Object.entries(env).flatMap(([name, value]) => {
+function secretSources({ config, realPath }: RequestFacts): readonly string[] {
+  return Object.entries(config.env).flatMap(([name, value]) => {
     if (typeof value === "string") return [];
-    if ("file" in value) return [`${value.file}, as ${name}`];
+    if ("file" in value) return [`${realPath(value.file)}, as ${name}`];
     return "fromEnv" in value ? [`your variable ${value.fromEnv}, as ${name}`] : [];
   });
 }

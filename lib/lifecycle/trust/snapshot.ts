@@ -1,6 +1,6 @@
 import { lstatIfExists, removeIfExists } from "../../host/files.ts";
 import type { Host } from "../../host/host.ts";
-import { parentOf } from "../../host/paths.ts";
+import { parentOf, resolvePath } from "../../host/paths.ts";
 import type { Gathered } from "./gathered.ts";
 
 /**
@@ -41,8 +41,9 @@ export class Snapshot {
     for (const [path, entry] of gathered.entries) {
       const to = `${this.files}${path}`;
       await makeDirectory(entry.kind === "directory" ? to : parentOf(to));
-      if (entry.kind === "file") {
-        await Deno.writeFile(to, entry.content, { mode: entry.isProgram ? 0o700 : 0o600 });
+      if (entry.kind === "file" && !entry.isHashedOnly) {
+        const mode = entry.isProgram ? 0o700 : 0o600;
+        await Deno.writeFile(to, entry.content, { mode, createNew: true });
       } else if (entry.kind === "symlink") {
         await Deno.symlink(inside(path, entry.target), to);
       }
@@ -66,9 +67,11 @@ async function sweep(directory: string): Promise<void> {
   }
 }
 
-/** A link's target, an absolute one as it is reached from within the copy. */
+/**
+ * A link's target as it is reached from within the copy: with exactly so many "..", that however many the
+ * original had, none leads out. No entry lies below a link, so the depth is the real one.
+ */
 function inside(path: string, target: string): string {
-  if (!target.startsWith("/")) return target;
-  const up = "../".repeat(path.split("/").length - 2);
-  return `${up}${target.slice(1)}`;
+  const end = resolvePath(parentOf(path), target);
+  return `${"../".repeat(path.split("/").length - 2)}${end.slice(1)}` || ".";
 }

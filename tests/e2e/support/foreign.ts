@@ -25,7 +25,7 @@ const git = [
 
 /** A stranger's repository that was just cloned, and nixbox called in it. */
 export class ForeignRepository {
-  private constructor(readonly directory: string, private readonly parent: string) {}
+  private constructor(public directory: string, private readonly parent: string) {}
 
   static async clone(files: RepositoryFiles): Promise<ForeignRepository> {
     const parent = await Deno.makeTempDir({ prefix: "foreign ", dir: "/var/tmp" });
@@ -46,6 +46,14 @@ export class ForeignRepository {
     await writeFiles(origin, files);
     await run([...git, "add", "-A", "-f"], { cwd: origin });
     await run([...git, "commit", "-q", "-m", "more"], { cwd: origin });
+  }
+
+  /** Moves the clone to another place beside its own. */
+  async move(to: string): Promise<void> {
+    const path = `${this.parent}/${to}`;
+    await Deno.mkdir(parentOf(path), { recursive: true });
+    await Deno.rename(this.directory, path);
+    this.directory = path;
   }
 
   async git(...words: readonly string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { deepStrictEqual as assertEquals } from "node:assert/strict";
-import { pathLiterals } from "../../../lib/build/path_literals.ts";
+import { literals, pathLiterals } from "../../../lib/build/path_literals.ts";
 
 const found = (text: string) =>
   pathLiterals(text).map(({ path, isComputed }) => isComputed ? `${path}\${}` : path);
@@ -37,3 +37,40 @@ for (
 Deno.test("absolute paths are left to Nix, which refuses them in a flake", () => {
   assertEquals(found("[ /etc/passwd ./a ]"), ["./a"]);
 });
+
+for (
+  const [what, text] of [
+    ["digits", "1".repeat(1_000_000)],
+    ["dotted names", "a.".repeat(500_000)],
+    ["spaced names", "a . ".repeat(250_000)],
+    ["comments that do not end", "/*".repeat(500_000)],
+    ["search paths that do not end", "<a".repeat(500_000)],
+    ["strings that do not end", '"${'.repeat(300_000)],
+    ["quotes", '"'.repeat(999_999)],
+  ] as const
+) {
+  Deno.test(`a text of a million characters is read at once: ${what}`, () => {
+    literals(text);
+  });
+}
+
+for (
+  const [text, expected] of [
+    ["{ scripts = [ ./a { path = ./b; } ]; }", ["./a scripts", "./b scripts.path"]],
+    ["{ mounts = [ { source = ../x; } ]; env.A.file = ./k; }", [
+      "../x mounts.source",
+      "./k env.A.file",
+    ]],
+    ["{ scripts = [ (f ./a) ]; }", ["./a "]],
+    ['{ scripts = [ "${./a}" ]; }', ["./a "]],
+    ["{ a = ./x; b = ./y; }", ["./x a", "./y b"]],
+    ["{ a = b == ./x; }", ["./x a"]],
+    ['{ "scripts" = [ ./a ]; }', ["./a "]],
+  ] as const
+) {
+  Deno.test(`the attribute that a path is of: ${text}`, () => {
+    const found = literals(text).filter(({ isString }) => !isString)
+      .map(({ path, attribute }) => `${path} ${attribute}`);
+    assertEquals(found, [...expected]);
+  });
+}

@@ -5,7 +5,10 @@ import {
   Gathered,
   type GatherLimits,
 } from "../../../../lib/lifecycle/trust/gathered.ts";
+import { exists } from "../../../../lib/host/files.ts";
 import { run } from "../../../../lib/host/process.ts";
+import { requireReadableNames } from "../../../../lib/lifecycle/trust/names.ts";
+import { Snapshot } from "../../../../lib/lifecycle/trust/snapshot.ts";
 import { withTree } from "../../build/tree.ts";
 
 type Options = Partial<GatherOptions> & { readonly limits?: GatherLimits };
@@ -119,14 +122,145 @@ for (const [what, tree, expected] of rows) {
     withTree(tree, async (root) => assert.deepEqual(await names(root), expected)));
 }
 
-Deno.test("where something runs on the host, all of .nixbox counts", () =>
+Deno.test("where something runs on the host, all of .nixbox counts but the keys", () =>
   withTree({
     "p/.nixbox/config.nix": "{ scripts = [ ./a.sh ]; }",
     "p/.nixbox/a.sh": "",
     "p/.nixbox/b~": "",
+    "p/.nixbox/.gitignore": "",
+    "p/.nixbox/earlier/e.sh": "",
+    "p/.nixbox/lib/.git/g.sh": "",
+    "p/.nixbox/ssh/login_ed25519": "key",
   }, async (root) => {
     const found = await names(root, { isStrict: true });
-    assert.deepEqual(found, [".nixbox/a.sh", ".nixbox/b~", ".nixbox/config.nix"]);
+    assert.deepEqual(found, [
+      ".nixbox/.gitignore",
+      ".nixbox/a.sh",
+      ".nixbox/b~",
+      ".nixbox/config.nix",
+      ".nixbox/earlier/e.sh",
+      ".nixbox/lib/.git/g.sh",
+    ]);
+  }));
+
+Deno.test("what the config names by text leads no further than a path does, by a link either", () =>
+  withTree({
+    "p/.nixbox/config.nix": "{ }",
+    "p/tool/default.nix": "{ }",
+    "home/.ssh/key": "secret",
+    "home/own/default.nix": "{ }",
+  }, async (root) => {
+    await Deno.symlink(`${root}/home/.ssh/key`, `${root}/p/x.nix`);
+    await Deno.symlink(`${root}/home/.ssh`, `${root}/p/m`);
+    await Deno.symlink(`${root}/home/own`, `${root}/p/own`);
+    const roots = ["x.nix", "m", "own", "tool"].map((name) => `${root}/p/${name}`);
+    const files = (await gathered(root, { roots })).named()
+      .filter(({ entry }) => entry.kind === "file").map(({ name }) => name.replace(root, ""));
+    assert.deepEqual(files.sort(), [
+      ".nixbox/config.nix",
+      "/home/own/default.nix",
+      "tool/default.nix",
+    ]);
+  }));
+
+Deno.test("what hooks name counts, whether it is there or not, and no evaluation reads it", () =>
+  withTree({
+    "p/.nixbox/config.nix": "{ }",
+    "p/run.sh": "x",
+    "p/scripts/a.sh": "a",
+    "p/scripts/deep/b.sh": "b",
+    "home/.ssh/key": "secret",
+  }, async (root) => {
+    const words = ["p/run.sh", "p/scripts", "p/local.sh", "p", "home/.ssh/key", "home/not-there"]
+      .map((name) => `${root}/${name}`);
+    const found = await gathered(root, { words });
+    const lines = found.named().filter(({ entry }) => entry.kind !== "directory")
+      .map(({ name, entry }) => `${name.replace(root, "")} ${entry.kind}`);
+    assert.deepEqual(lines.sort(), [
+      ".nixbox/config.nix file",
+      "/home/.ssh/key file",
+      "local.sh absent",
+      "run.sh file",
+      "scripts/a.sh file",
+    ]);
+    const before = await contentHash(found);
+    await Deno.writeTextFile(`${root}/p/local.sh`, "");
+    assert.notEqual(await hashOf(root, { words }), before);
+    const snapshot = await copyOf(root, found);
+    const copied = (path: string) => exists(`${snapshot.files}${root}/${path}`);
+    assert.ok(await copied("p/.nixbox/config.nix"));
+    for (const path of ["p/run.sh", "home/.ssh/key"]) assert.ok(!await copied(path), path);
+    await snapshot[Symbol.asyncDispose]();
+  }));
+
+async function copyOf(root: string, found: Gathered): Promise<Snapshot> {
+  const paths = { state: `${root}/state`, runtime: "", secrets: "", cache: "" };
+  const snapshot = await Snapshot.make({ paths });
+  await snapshot.write(found);
+  return snapshot;
+}
+
+/** What a guest does between two looks at one content; each is noticed. */
+const exchanges: readonly (readonly [string, (project: string) => Promise<unknown>])[] = [
+  ["a link becomes a directory", async (at) => {
+    await Deno.remove(`${at}/x`);
+    await Deno.mkdir(`${at}/x`);
+    await Deno.writeTextFile(`${at}/x/authorized_keys`, "mine");
+  }],
+  ["a link leads elsewhere", async (at) => {
+    await Deno.remove(`${at}/x`);
+    await Deno.symlink("../other", `${at}/x`);
+  }],
+  ["a file becomes a link", async (at) => {
+    await Deno.rename(`${at}/f.nix`, `${at}/g.nix`);
+    await Deno.symlink("g.nix", `${at}/f.nix`);
+  }],
+];
+
+for (const [what, exchange] of exchanges) {
+  Deno.test(`between two looks ${what}: refused, and nothing is written outside of the copy`, () =>
+    withTree({
+      "p/.nixbox/config.nix": "[ ../f.nix ../x/authorized_keys ]",
+      "p/f.nix": "{ }",
+      "victim/file": "",
+    }, async (root) => {
+      await Deno.symlink(`${"../".repeat(20)}${root.slice(1)}/victim`, `${root}/p/x`);
+      const found = await gathered(root);
+      await exchange(`${root}/p`);
+      const project = { directory: `${root}/p`, configDirectory: `${root}/p/.nixbox` };
+      const again = gather(project, { home: root, roots: [], isStrict: false }, found);
+      await assert.rejects(again, /changed while it was read/);
+      const names = await Array.fromAsync(Deno.readDir(`${root}/victim`), ({ name }) => name);
+      assert.deepEqual(names, ["file"]);
+    }));
+}
+
+Deno.test("no link leads out of the copy, however many .. it has", () =>
+  withTree(
+    { "p/.nixbox/config.nix": "[ ./up ./up/etc/hostname ./in ]", "p/target": "in" },
+    async (root) => {
+      await Deno.symlink("../".repeat(30), `${root}/p/.nixbox/up`);
+      await Deno.symlink(`${"../".repeat(30)}${root.slice(1)}/p/target`, `${root}/p/.nixbox/in`);
+      await using snapshot = await copyOf(root, await gathered(root));
+      const copy = `${snapshot.files}${root}/p/.nixbox`;
+      assert.equal(await Deno.realPath(`${copy}/up`), snapshot.files);
+      assert.equal(await Deno.readTextFile(`${copy}/in`), "in");
+    },
+  ));
+
+Deno.test("what is the system's is not gathered, so that it cannot take the sandbox's place", () =>
+  withTree(
+    { "p/.nixbox/config.nix": "[ /proc/self/environ /usr/share /dev/null /etc/hostname ]" },
+    async (root) => {
+      assert.deepEqual(await names(root), [".nixbox/config.nix"]);
+    },
+  ));
+
+Deno.test("a name that is not UTF-8 is refused where hooks run", () =>
+  withTree({ "d/fine": "" }, async (root) => {
+    await requireReadableNames([`${root}/d`]);
+    await run(["sh", "-c", 'cd "$1" && : >"$(printf "b\\377.sh")"', "sh", `${root}/d`]);
+    await assert.rejects(requireReadableNames([`${root}/d`]), /is not UTF-8/);
   }));
 
 Deno.test("links are followed and counted, and never into a loop", () =>
@@ -176,7 +310,7 @@ Deno.test("pipes and the like are named and never opened", () =>
 
 Deno.test("more than a config needs is refused by name, before it is read", async (t) => {
   const tree = { "p/.nixbox/config.nix": "{ }", "p/.nixbox/a": "12345678", "p/.nixbox/b": "1" };
-  const limits = { mostFiles: 100, mostBytes: 1 << 20 };
+  const limits = { mostFiles: 100, mostBytes: 1 << 20, mostNixBytes: 1 << 16 };
   await t.step("bytes", () =>
     withTree(tree, async (root) => {
       await Deno.truncate(`${root}/p/.nixbox/a`, 2 ** 33);
@@ -190,6 +324,14 @@ Deno.test("more than a config needs is refused by name, before it is read", asyn
           gathered(root, { limits: { ...limits, mostFiles: 3 } }),
           /more than 3 files/,
         )),
+  );
+  await t.step(
+    "a Nix file",
+    () =>
+      withTree({ "p/.nixbox/config.nix": `# ${"x".repeat(1 << 17)}` }, async (root) => {
+        const where = `${root}/p/.nixbox/config.nix`;
+        await assert.rejects(gathered(root, { limits }), { where });
+      }),
   );
   await t.step(
     "the project itself",

@@ -23,11 +23,13 @@ function requests(
   more: { lock?: string; keys?: readonly string[]; plugins?: readonly string[]; real?: string } =
     {},
 ): readonly string[] {
-  const config = checkConfig(sampleWith({ "network.mode": "filtered", ...changes }), "config.nix");
+  const config = checkConfig(sampleWith({ "network.mode": "off", ...changes }), "config.nix");
   return requestsOf({
     config,
     project,
-    sources: config.mounts.map(({ source }) => more.real ?? source),
+    mounts: config.mounts,
+    realPath: (path) => more.real ?? path,
+    own: "/nixbox",
     pluginsWithCommands: more.plugins ?? [],
     locks: { project: more.lock, own },
     foreignKeys: more.keys ?? [],
@@ -38,6 +40,15 @@ Deno.test("a config of defaults asks for its own directory and, in mode open, th
   assert.deepEqual(requests({}), []);
   assert.deepEqual(requests({ "network.mode": "open" }), [
     "reaches: every public address (network open)",
+  ]);
+  assert.deepEqual(
+    requests({ "network.mode": "filtered", "network.domains": ["a.org", "b.org"] }),
+    [
+      "reaches: a.org, b.org on ports 80, 443",
+    ],
+  );
+  assert.deepEqual(requests({ "network.mode": "filtered", "network.inspect": false }), [
+    "reaches: nixos.org on ports 80, 443, and what stands behind their addresses",
   ]);
 });
 
@@ -51,7 +62,16 @@ const rows: readonly (readonly [Record<string, unknown>, readonly string[]])[] =
     "takes secrets from: /k, as T",
     "takes secrets from: your variable GH_TOKEN, as U",
   ]],
-  [{ "nix.modules": ["/m.nix"] }, ["builds on this host: NixOS module /m.nix"]],
+  [{ "nix.modules": ["/m.nix", "/nixbox/nix/plugins/docker/guest.nix"] }, [
+    "builds on this host: NixOS module /m.nix",
+  ]],
+  [{
+    scripts: [
+      { path: "/home/ada/.ssh/id" },
+      { path: "/home/ada/my project/setup.sh" },
+      { path: "/nixbox/nix/plugins/x.sh" },
+    ],
+  }, ["gives to the guest: /home/ada/.ssh/id"]],
   [{
     mounts: [
       { source: "/home/ada", target: "/a" },
@@ -59,12 +79,16 @@ const rows: readonly (readonly [Record<string, unknown>, readonly string[]])[] =
       { source: "/var", target: "/c", overlay: true },
       { source: "/home/ada/my project/sub", target: "/d" },
       { source: "/home/ada/my project2", target: "/e" },
+      { source: "/home/ada/.aws", target: "/f", overlay: true, optional: true },
+      { source: "/home/ada/.claude", target: "/g", readonly: true, only: ["agents", "hooks"] },
     ],
   }, [
     "shares: /home/ada at /a (writable)",
     "shares: /etc at /b (read-only)",
     "shares: /var at /c (overlay)",
     "shares: /home/ada/my project2 at /e (writable)",
+    "shares: /home/ada/.aws at /f (overlay, if it is there)",
+    "shares: of /home/ada/.claude agents, hooks at /g (read-only)",
   ]],
   [{
     "network.allowHost": [5432],
@@ -114,6 +138,11 @@ const locks: readonly (readonly [string, string | undefined, readonly string[]])
     "nixpkgs: path:/tmp/x sha256-c",
   ]],
   ["no JSON", "{", ["a flake.lock that cannot be read"]],
+  [
+    "a node with a special name",
+    '{"nodes":{"__proto__":{"locked":{"type":"tarball","url":"http://evil.test/x"}}}}',
+    ["__proto__: tarball:http://evil.test/x (not pinned)"],
+  ],
 ];
 
 for (const [what, lock, expected] of locks) {
