@@ -490,9 +490,9 @@ const later: readonly (readonly [
   [
     "by what is in the Nix store",
     config(
-      `hooks.pre-up = if builtins.pathExists "/nix/store/later" then [ "${ran}" ] else [ ];`,
+      `hooks.pre-up = if builtins.pathExists /nix/store && builtins.readDir /nix/store ? later then [ "${ran}" ] else [ ];`,
     ),
-    () => Deno.mkdir("/nix/store/later"),
+    () => run(["mkdir", "-p", "/nix/store/later"]),
   ],
   [
     "by what nixbox writes itself",
