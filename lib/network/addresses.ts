@@ -3,6 +3,7 @@ import { formatIpv4, parseIpv4, parseIpv4Range, startOf } from "../host/ipv4.ts"
 
 /** Everything that is named by a slot: its names, and its /24 of the range. */
 export interface SlotAddresses {
+  /** Its number, from 0. */
   readonly slot: number;
   /** The network namespace (ip-netns(8)) that holds all but `link`. */
   readonly namespace: string;
@@ -26,7 +27,9 @@ export interface SlotAddresses {
   readonly gateway: string;
   /** The guest's address. */
   readonly address: string;
+  /** Of the tap's network. */
   readonly prefixLength: 30;
+  /** The same as an address. */
   readonly netmask: "255.255.255.252";
   /** The host's address on `link`, from which its user reaches the guest. */
   readonly hostAddress: string;

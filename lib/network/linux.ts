@@ -10,6 +10,7 @@ import { deleteNamespace, runInNamespace } from "./namespace.ts";
 
 /** What makes a slot's namespace and joins it to the host, as far as it follows from the plan. */
 export interface NamespacePlan {
+  /** Names and addresses. */
   readonly slot: SlotAddresses;
   /** For `ip -netns NAMESPACE -batch -`: the tap, down. */
   readonly tap: string;

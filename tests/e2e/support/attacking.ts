@@ -20,11 +20,14 @@ export async function attack(project: TestProject, list: readonly Attack[]): Pro
   return seen;
 }
 
-/** Whether what was seen is what must be. A refusal must be told at once, not by a time-out. */
+/** Of attack.py's three seconds; what a busy machine's emulated guest takes itself may be one. */
+const longestRefusalMs = 2500;
+
+/** Whether what was seen is what must be. A refusal must be told, not be a time-out. */
 export function isAsExpected({ expected }: Attack, { outcome, milliseconds }: Seen): boolean {
   if (expected === "allowed") return outcome === "reached";
   if (expected === "unanswered") return outcome !== "reached" && outcome !== "error";
-  return outcome === "refused" && milliseconds < 1000;
+  return outcome === "refused" && milliseconds < longestRefusalMs;
 }
 
 /** "attack, expected, seen", a line each. */

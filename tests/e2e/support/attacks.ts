@@ -4,7 +4,7 @@ export interface Attack {
   /** What tests/lab/guest/attack.py is told. */
   readonly does: Readonly<Record<string, string | number | readonly string[]>>;
   /**
-   * `refused` within a second; `unanswered` where the protocol knows no refusal: nothing may come
+   * `refused` before a time-out; `unanswered` where the protocol knows no refusal: nothing may come
    * back, and nothing arrive; `allowed` for what must work.
    */
   readonly expected: "refused" | "unanswered" | "allowed";
