@@ -75,10 +75,11 @@ export function processTerminal(
   noColor: boolean,
   output: Sink = Deno.stdout,
   errors: Sink = Deno.stderr,
+  environmentWantsNone = Deno.noColor,
 ): Terminal {
   const isOutputTerminal = output.isTerminal();
   const isLive = errors.isTerminal();
-  const isColored = isOutputTerminal && isLive && !noColor && !Deno.noColor;
+  const isColored = isOutputTerminal && isLive && !noColor && !environmentWantsNone;
   const encoder = new TextEncoder();
   const writeTo = (stream: Sink) => (text: string) => {
     let bytes = encoder.encode(text);

@@ -3,7 +3,7 @@ import { runAsRoot } from "../host/as_root.ts";
 import type { Host } from "../host/host.ts";
 import { addressesOf, type SlotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths, dnsmasqServers, resolverUid } from "../network/dnsmasq.ts";
-import { changeServers } from "../network/dnsmasq_process.ts";
+import { changeServers, restartDnsmasq } from "../network/dnsmasq_process.ts";
 import { passDocker } from "../network/docker.ts";
 import { firewallRules } from "../network/firewall.ts";
 import { enableForwarding } from "../network/forwarding.ts";
@@ -11,8 +11,10 @@ import { hostNetwork } from "../network/host_network.ts";
 import { hostRules } from "../network/host_rules.ts";
 import { faultTexts, type NetworkFault, rememberRules } from "../network/kernel_state.ts";
 import { loadRules, restoreRouting } from "../network/linux.ts";
+import { watchOf } from "../network/plan.ts";
 import type { NetworkPolicy } from "../network/policy.ts";
 import { upstreamResolvers } from "../network/resolvers.ts";
+import { startWatch, stopWatch } from "../network/watch.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import { defaultSlotPlace, lockSlots, type SlotPlace } from "../state/slots.ts";
 import { lockProject, writeRecord } from "../state/store.ts";
@@ -72,6 +74,7 @@ async function putRight(
     const paths = dnsmasqPaths(place.directory, slot.slot);
     await changeServers(host, paths, resolverUid(slot), dnsmasqServers(policy));
   }
+  await restartResolver(host, place, slot, policy);
   const fixed: TapRecord = { ...record, network: { ...record.network, policy } };
   await writeRecord(host, fixed);
   const left = await faultsOf(host, place, fixed);
@@ -85,6 +88,20 @@ async function putRight(
 async function currentPolicy(policy: NetworkPolicy): Promise<NetworkPolicy> {
   if (policy.followsHost !== true || policy.mode === "off") return policy;
   return { ...policy, resolvers: await upstreamResolvers([]) };
+}
+
+/** The watch goes with the process that it watches. */
+async function restartResolver(
+  host: Host,
+  place: SlotPlace,
+  slot: SlotAddresses,
+  policy: NetworkPolicy,
+): Promise<void> {
+  const paths = dnsmasqPaths(place.directory, slot.slot);
+  const { namespace } = slot;
+  await stopWatch(host, paths.directory);
+  const pid = await restartDnsmasq(host, { paths, namespace, uid: resolverUid(slot) });
+  if (policy.mode === "filtered") await startWatch(host, watchOf(slot, paths), pid);
 }
 
 /** All in two transactions, so that there is no moment without rules. */

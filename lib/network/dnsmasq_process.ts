@@ -62,9 +62,18 @@ export function dnsmasqCommand(uid: number, config: string, dnsmasq: string): re
 
 /** Starts a slot's dnsmasq; it goes into the background once it listens, so success means ready. */
 export async function startDnsmasq(host: Host, files: DnsmasqFiles): Promise<number> {
-  const { paths, config, servers, uid } = files;
+  const { paths, config, servers } = files;
   await runAsRoot(host, ["tee", paths.servers], servers);
   await runAsRoot(host, ["tee", paths.config], config);
+  return await startAgain(host, files);
+}
+
+/** Starts a slot's dnsmasq with the files that it has. */
+async function startAgain(
+  host: Host,
+  files: Pick<DnsmasqFiles, "paths" | "namespace" | "uid">,
+): Promise<number> {
+  const { paths, uid } = files;
   const dnsmasq = await host.which("dnsmasq") ?? "dnsmasq";
   await runInNamespace(host, files, dnsmasqCommand(uid, paths.config, dnsmasq));
   // Its first process has ended, and may still be in the list.
@@ -73,6 +82,18 @@ export async function startDnsmasq(host: Host, files: DnsmasqFiles): Promise<num
     firstDelayMs: 2,
   });
   return pid ?? 0;
+}
+
+/**
+ * Ends a slot's dnsmasq and starts it again. After a time without a way out it still waits for answers
+ * that will not come, and joins the guest's next questions for the same names to those.
+ */
+export async function restartDnsmasq(
+  host: Host,
+  files: Pick<DnsmasqFiles, "paths" | "namespace" | "uid">,
+): Promise<number> {
+  await stopDnsmasq(host, files.uid);
+  return await startAgain(host, files);
 }
 
 /** Makes a running dnsmasq ask by other rules; none of its questions is lost. */

@@ -1,6 +1,12 @@
 import { type SlotAddresses, slotAddresses } from "./addresses.ts";
 import { clientHelloReader } from "./client_hello.ts";
-import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers, resolverUid } from "./dnsmasq.ts";
+import {
+  dnsmasqConfig,
+  type DnsmasqPaths,
+  dnsmasqPaths,
+  dnsmasqServers,
+  resolverUid,
+} from "./dnsmasq.ts";
 import { dnsmasqCommand, type DnsmasqFiles, prepareArguments } from "./dnsmasq_process.ts";
 import { firewallRules } from "./firewall.ts";
 import { helloRetryFilter } from "./hello_retry.ts";
@@ -53,9 +59,8 @@ export interface NetworkPlan extends NamespacePlan {
 export function networkPlan(input: NetworkPlanInput): NetworkPlan {
   const { mac, hostname, policy, canFilterRecords, sharedDirectory, hostHasIpv6, user } = input;
   const slot = slotAddresses(input.slot, input.range);
-  const { namespace, table } = slot;
+  const { namespace } = slot;
   const paths = dnsmasqPaths(sharedDirectory, input.slot);
-  const { log: inspectorLog } = inspectorPaths(paths.directory);
   const uid = resolverUid(slot);
   return {
     slot,
@@ -75,10 +80,14 @@ export function networkPlan(input: NetworkPlanInput): NetworkPlan {
       prepare: prepareArguments(paths, user.gid, uid),
     },
     ...(needsInspector(policy) ? { inspector: inspectorFiles(slot, paths.directory, policy) } : {}),
-    ...(policy.mode === "filtered"
-      ? { watch: { directory: paths.directory, namespace, table, logs: [paths.log, inspectorLog] } }
-      : {}),
+    ...(policy.mode === "filtered" ? { watch: watchOf(slot, paths) } : {}),
   };
+}
+
+/** What is watched beside a machine in mode `filtered`. */
+export function watchOf({ namespace, table }: SlotAddresses, paths: DnsmasqPaths): Watch {
+  const { directory, log } = paths;
+  return { directory, namespace, table, logs: [log, inspectorPaths(directory).log] };
 }
 
 /** The inspector of a slot under a policy. */

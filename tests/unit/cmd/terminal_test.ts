@@ -42,7 +42,7 @@ class Screen implements Sink {
 function screen(isTerminal: boolean) {
   const output = new Screen(isTerminal);
   const errors = new Screen(isTerminal);
-  return { output, errors, terminal: processTerminal(false, output, errors) };
+  return { output, errors, terminal: processTerminal(false, output, errors, false) };
 }
 
 Deno.test("every kind of character that acts is shown", () => {
