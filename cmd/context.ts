@@ -10,7 +10,7 @@ export interface CommandLineContext extends CommandContext {
   readonly globals: Globals;
   /** The names of nixbox's own commands. */
   readonly commandNames: readonly string[];
-  /** Set by a command that ends with a code of its own, such as `run`. */
+  /** Set by a command that ends with its own code, such as `run`. */
   exitCode: number;
   /** The application with every command: for completion, which is a command itself. */
   readonly wholeApplication: () => Promise<Application<CommandLineContext>>;

@@ -10,7 +10,7 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
   docs: {
     brief: "check what this host needs and clear leftovers",
     fullDescription:
-      `Checks everything that nixbox needs of this host and says how to mend what is missing.
+      `Checks everything that nixbox needs of this host and says how to fix what is missing.
 Finds what a crash left behind: dead machines, taps, firewall tables; --fix clears it. Ends with 1
 when something needed is missing or leftovers are there.
 

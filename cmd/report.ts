@@ -3,7 +3,7 @@ import { printableLine } from "../lib/host/printable.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Prints why a command failed, one line what and one how to mend it; gives the exit code. */
+/** Prints why a command failed, one line what and one how to fix it; gives the exit code. */
 export function reportFailure(terminal: Terminal, globals: Globals, thrown: unknown): number {
   const { paint } = terminal;
   if (!(thrown instanceof NixboxError)) {

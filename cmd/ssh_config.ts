@@ -10,7 +10,7 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
     brief: "print what ssh, rsync and editors need to reach the machine",
     fullDescription:
       `Prints a Host block for ssh_config(5), so that editors, rsync and git reach the running machine.
-The name is nixbox-NAME. Print it anew after each \`nixbox up\`: the address may be another.
+The name is nixbox-NAME. Print it again after each \`nixbox up\`: the address may be another.
 
 EXAMPLES
   nixbox ssh-config > ~/.ssh/nixbox.conf      # once, in ~/.ssh/config: Include nixbox.conf

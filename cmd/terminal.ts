@@ -38,7 +38,7 @@ const codes: Readonly<Record<keyof Paint, readonly [number, number]>> = {
   cyan: [36, 39],
 };
 
-/** Stands for a colour until the door; nobody else can know it, so that no text has one of its own. */
+/** Stands for a colour until the door; nobody else can know it, so that no text brings one. */
 const mark = `\0${crypto.randomUUID()}:`;
 const marks = new RegExp(`${mark}(\\d+);`);
 

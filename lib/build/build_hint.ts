@@ -1,6 +1,6 @@
 import { builderHint } from "./builder.ts";
 
-/** How to mend what Nix says, by words of its messages (nixpkgs' check-meta.nix, Nix's own). */
+/** How to fix what Nix says, by words of its messages (nixpkgs' check-meta.nix, Nix's own). */
 const hints: readonly (readonly [RegExp, (found: RegExpExecArray) => string])[] = [
   [/No space left on device/, () => "the disk is full: `nix store gc` frees what nothing uses"],
   [
@@ -55,7 +55,7 @@ export function hintFor(lines: readonly string[]): string {
     const found = pattern.exec(text);
     if (found !== null) return hint(found);
   }
-  return "mend what Nix names; `nixbox build -f` tries again";
+  return "fix what Nix names; `nixbox build -f` tries again";
 }
 
 /**

@@ -8,7 +8,7 @@ export const builderHint = "Nix here cannot build for the guest's system, Linux:
   "extra-trusted-users, run `nix run nixpkgs#darwin.linux-builder`, and add to nix.conf " +
   "`builders = ssh-ng://builder@linux-builder aarch64-linux /etc/nix/builder_ed25519 4` and " +
   "`builders-use-substitutes = true`. Or name another machine in /etc/nix/machines. Determinate " +
-  "Nix has a builder of its own";
+  "Nix has its own builder";
 
 /** The system that a host's guests are of: a Mac's are Linux on the same processor. */
 export function guestSystem(hostSystem: NixSystem): string {

@@ -114,13 +114,13 @@ async function lstatIfExists(path: string): Promise<Deno.FileInfo | undefined> {
 function missing(path: string): NixboxError {
   return new NixboxError(`there is no module ${path}`, {
     where: "nix.modules",
-    hint: "mend the path; it counts from the file that names it",
+    hint: "fix the path; it counts from the file that names it",
   });
 }
 
 function tooMuch(what: string, namedBy: string): NixboxError {
   return new NixboxError(`a module takes ${what} into the build`, {
     where: namedBy,
-    hint: "name the files that the module needs, or put them into a directory of their own",
+    hint: "name the files that the module needs, or put them into their own directory",
   });
 }

@@ -81,7 +81,7 @@ async function readFile(name: string, file: string): Promise<string> {
       error instanceof TypeError
         ? `env.${name}: ${file} is not text in UTF-8`
         : `env.${name}: ${file} cannot be read: ${messageOf(error)}`,
-      { where: "env", hint: "mend the path; it counts from the config file" },
+      { where: "env", hint: "fix the path; it counts from the config file" },
     );
   }
 }

@@ -175,7 +175,7 @@ export function checkConfig(resolved: unknown, configFile: string): Config {
   const [first, ...others] = problems;
   throw new NixboxError(first ?? "the config is wrong", {
     where: configFile,
-    hint: "mend the config; `nixbox init` in an empty directory shows what can be in it",
+    hint: "fix the config; `nixbox init` in an empty directory shows what can be in it",
     log: others,
   });
 }

@@ -47,7 +47,7 @@ export async function ensureKeys(
 }
 
 /**
- * Makes all three key pairs anew. The old ones are there, whole, until all of the new ones are.
+ * Makes three new key pairs. The old ones are there, whole, until all of the new ones are.
  *
  * @throws {NixboxError} if one could not be made; the old ones stay then.
  */
@@ -87,7 +87,7 @@ function notKeys(path: string, problem: string): NixboxError {
   });
 }
 
-/** Cut short, it leaves a pair without a public half, which the next `up` makes anew. */
+/** Cut short, it leaves a pair without a public half, which the next `up` makes again. */
 async function replacePair(from: KeyPair, to: KeyPair): Promise<void> {
   await removeIfExists(to.publicFile);
   await Deno.rename(from.privateFile, to.privateFile);

@@ -7,7 +7,7 @@ export function quoteWord(word: string): string {
  * The command line for the guest's sshd, which hands it to the login shell. The words of `argv`
  * arrive unchanged; one single word is a line of shell.
  *
- * A directory that the guest lacks is an error of its own (exit 1), not a wrong place to run in.
+ * A directory that the guest lacks is an error by itself (exit 1), not a wrong place to run in.
  *
  * @param now The host's time in milliseconds since 1970, for a guest that slept with it.
  */

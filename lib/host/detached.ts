@@ -34,7 +34,7 @@ const redirect = 'exec "$@" >>"$0" 2>&1';
 // What a daemon needs of our environment; keys and tokens of the user stay out of it.
 const inherited = ["HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DENO_DIR"];
 
-/** Starts a program in a session of its own, which goes on after this process and its terminal end. */
+/** Starts a program in its own session, which goes on after this process and its terminal end. */
 export async function spawnDetached(
   host: Host,
   argv: readonly string[],

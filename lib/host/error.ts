@@ -5,7 +5,7 @@ export type ExitCode = 1 | 2 | 3;
 export interface ErrorDetails {
   /** What of the input is wrong: a config key, a file with its line, an option. */
   readonly where?: string;
-  /** How to mend it: one sentence, a command where there is one. */
+  /** How to fix it: one sentence, a command where there is one. */
   readonly hint?: string;
   /** Last lines of the log that explains the failure, oldest first. */
   readonly log?: readonly string[];
@@ -15,13 +15,13 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error that nixbox throws on purpose: what happened, where, and how to mend it. */
+/** The one error that nixbox throws on purpose: what happened, where, and how to fix it. */
 export class NixboxError extends Error {
   /** Always `NixboxError` or a class below it. */
   override readonly name: string = "NixboxError";
   /** What of the input is wrong. */
   readonly where: string | undefined;
-  /** How to mend it. */
+  /** How to fix it. */
   readonly hint: string | undefined;
   /** Last lines of the log that explains the failure. */
   readonly log: readonly string[];

@@ -44,7 +44,7 @@ export function namespaceCommand(
 }
 
 /**
- * Starts a program in a session of its own and in a network namespace, as the user. Root's command is
+ * Starts a program in its own session and in a network namespace, as the user. Root's command is
  * over when the program begins, so that no sudo stays beside it; how it ends later is not known then.
  *
  * @throws {NixboxError} with the program's or sudo's own words if it did not start.

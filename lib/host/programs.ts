@@ -8,7 +8,7 @@ export type RunsAs = "user" | "root";
 
 /**
  * Where root's programs are: the system's directories, NixOS' and those of a Nix for all users. PATH
- * has no say, since a project can put a directory of its own on it.
+ * has no say, since a project can put its own directory on it.
  */
 export const rootDirectories: readonly string[] = [
   ...["/run/wrappers/bin", "/usr/local/sbin", "/usr/local/bin"],

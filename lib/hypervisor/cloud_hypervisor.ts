@@ -130,7 +130,7 @@ class CloudHypervisorGuest implements RunningGuest {
   }
 
   close(): void {
-    // Every request has a connection of its own.
+    // Every request has its own connection.
   }
 }
 

@@ -19,7 +19,7 @@ export class ConnectionLost extends NixboxError {}
 const longestAnswer = 8 * 1024 * 1024;
 
 /**
- * One HTTP/1.1 request on a Unix socket (RFC 9112), on a connection of its own. `fetch` cannot: it
+ * One HTTP/1.1 request on a Unix socket (RFC 9112), on its own connection. `fetch` cannot: it
  * writes the target in absolute form, which small servers take for a path.
  *
  * @throws {ConnectionLost} if the hypervisor is gone, or goes before it has answered.

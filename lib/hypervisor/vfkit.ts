@@ -92,7 +92,7 @@ class VfkitGuest implements RunningGuest {
   }
 
   close(): void {
-    // Every request has a connection of its own.
+    // Every request has its own connection.
   }
 
   async #get<T extends z.ZodMiniType>(

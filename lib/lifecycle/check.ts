@@ -3,6 +3,6 @@ export interface Check {
   readonly name: string;
   readonly state: "ok" | "warning" | "missing";
   readonly detail: string;
-  /** How to mend it: a command where there is one. */
+  /** How to fix it: a command where there is one. */
   readonly hint?: string;
 }

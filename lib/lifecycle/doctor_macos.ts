@@ -66,7 +66,7 @@ async function checkConfinement(host: Host): Promise<Check> {
     name,
     state: "warning",
     detail: "there is no sandbox-exec: no share can go over SSH, and so none be read-only",
-    hint: "it is a part of macOS (/usr/bin/sandbox-exec): mend PATH",
+    hint: "it is a part of macOS (/usr/bin/sandbox-exec): fix PATH",
   };
 }
 

@@ -104,7 +104,7 @@ async function realDirectory(
     if (error instanceof NixboxError) throw error;
     if (error instanceof Deno.errors.NotFound) {
       throw new NixboxError(`there is no directory ${source} to share`, {
-        hint: "make it, or mend the path",
+        hint: "make it, or fix the path",
       });
     }
     throw fileError(`${source} cannot be shared`, error);

@@ -134,7 +134,7 @@ async function tellProxy(
   const proxy = await runningProxy(host, record);
   if (proxy === undefined) {
     throw new NixboxError(`the proxy of ${record.name} has ended: nothing gets out`, {
-      hint: "`nixbox logs proxy` may say why; `nixbox down`, then `nixbox up` starts it anew",
+      hint: "`nixbox logs proxy` may say why; `nixbox down`, then `nixbox up` starts it again",
     });
   }
   const { logs } = statePaths(host, record.id);

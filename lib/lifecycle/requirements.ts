@@ -78,8 +78,8 @@ export async function chooseIsolation(
   if (await host.userNamespaces()) return { isolation: "user-namespace" };
   return {
     isolation: "root-mount-namespace",
-    warning: "this kernel lets no user make a mount namespace: virtiofsd runs without a sandbox " +
-      "of its own, as you, in a mount namespace that root makes",
+    warning: "this kernel lets no user make a mount namespace: virtiofsd runs without its own " +
+      "sandbox, as you, in a mount namespace that root makes",
   };
 }
 

@@ -33,12 +33,12 @@ export async function readScripts(
     }
     throw new NixboxError(`there is no script ${path}`, {
       where: "scripts",
-      hint: "mend the path; it counts from the file that names it",
+      hint: "fix the path; it counts from the file that names it",
     });
   }));
 }
 
-// The script arrives on stdin and becomes a file of its own, so that its interpreter line counts
+// The script arrives on stdin and becomes its own file, so that its interpreter line counts
 // and its name on the host does not. All its output comes by stderr, in order, as
 // lines of progress.
 const runFromStdin = 'f=$(mktemp) || exit 1; cat >"$f"; chmod 700 "$f"; ' +
@@ -82,7 +82,7 @@ async function runScript(
   if (code === 0) return;
   throw new NixboxError(`the script ${path} failed in the guest (exit ${code})`, {
     where: "scripts",
-    hint: "mend the script, or mark it { path = ...; optional = true; }",
+    hint: "fix the script, or mark it { path = ...; optional = true; }",
     log: lastLines(stderr, 10),
   });
 }

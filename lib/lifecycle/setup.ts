@@ -21,7 +21,7 @@ export interface SetupResult {
 }
 
 /**
- * Makes the project's keys and directories where they are missing; with `rotate`, the keys anew. Takes
+ * Makes the project's keys and directories where they are missing; with `rotate`, new keys. Takes
  * over a project of the earlier nixbox first.
  */
 export async function setUp(

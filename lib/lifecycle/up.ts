@@ -150,7 +150,7 @@ async function prepareUp(
       isThere
         ? `${mount.source} is no directory, and only directories can be shared`
         : `there is no directory ${mount.source} to share`,
-      { where: `mounts[${index}].source`, hint: "make it, or mend the path" },
+      { where: `mounts[${index}].source`, hint: "make it, or fix the path" },
     );
   }
   await ensureOwnKeys(host, project, config.name);

@@ -1,10 +1,11 @@
 import { NixboxError } from "../host/error.ts";
 
-/** What vfkit or Apple's framework say when they cannot start a machine, and what mends it. */
+/** What vfkit or Apple's framework say when they cannot start a machine, and what fixes it. */
 const causes: readonly { readonly says: RegExp; readonly hint: string }[] = [
   {
     says: /entitlement|com\.apple\.security\.virtualization/i,
-    hint: "this vfkit is not signed for virtualization: install Nixpkgs' or Homebrew's anew, and " +
+    hint:
+      "this vfkit is not signed for virtualization: install Nixpkgs' or Homebrew's again, and " +
       "change nothing in the file",
   },
   {

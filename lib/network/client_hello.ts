@@ -1,6 +1,6 @@
 /**
  * Reads the name of a TLS connection from its first message (RFC 8446, section 4.1.2; RFC 6066,
- * section 3), in HAProxy's Lua. HAProxy has a reader of its own, which does not tell of a name that
+ * section 3), in HAProxy's Lua. HAProxy has its own reader, which does not tell of a name that
  * is hidden in an encrypted second message (RFC 9849), nor of two names in one message.
  *
  * Gives the name in lower case, or what is wrong: `?unreadable` (also where the message comes in

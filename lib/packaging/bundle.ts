@@ -2,7 +2,7 @@
  * `deno task bundle`: makes `dist/nixbox`, a directory that runs from any place with only deno on
  * PATH: bin/nixbox, the code in lib/, in share/ nixbox's Nix files, completions and a manual page.
  *
- * Arguments: `[--esbuild PROGRAM] [DIRECTORY]`. With an esbuild of its own, it needs no network.
+ * Arguments: `[--esbuild PROGRAM] [DIRECTORY]`. With its own esbuild, it needs no network.
  */
 import { hashTree } from "../build/hash.ts";
 import { removeIfExists } from "../host/files.ts";

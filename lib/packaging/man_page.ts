@@ -19,7 +19,7 @@ export function manPage(version: string, whole: string, commands: readonly Comma
   const page = [
     `.TH NIXBOX 1 "" "nixbox ${version}" "User Commands"`,
     ".SH NAME",
-    "nixbox \\- a NixOS machine of its own for code that you do not trust",
+    "nixbox \\- its own NixOS machine for code that you do not trust",
     ".SH SYNOPSIS",
     ".B nixbox",
     "COMMAND [OPTIONS] [ARGUMENTS]",
@@ -28,7 +28,7 @@ export function manPage(version: string, whole: string, commands: readonly Comma
     "PLUGIN COMMAND [ARGUMENTS]",
     ".SH DESCRIPTION",
     ...sectionsOf(whole).flatMap(({ heading, lines }) =>
-      // What a page has in sections of its own.
+      // What a page has in its own sections.
       ["USAGE", "FLAGS", "COMMANDS"].includes(heading) ? [] : renderSection({ heading, lines })
     ),
     ".SH COMMANDS",

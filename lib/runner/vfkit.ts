@@ -47,7 +47,7 @@ function devicesOf(list: ArgumentList, kind: string): Device[] {
 }
 
 /**
- * Other spellings of what nixbox changes, and flags that lead to the guest in ways of their own. Such a
+ * Other spellings of what nixbox changes, and flags that lead to the guest in their own ways. Such a
  * word would be passed over: a card or a port would stay that the config does not allow.
  */
 const unread =

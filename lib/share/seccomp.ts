@@ -20,7 +20,7 @@ export function modeFilter(system: NixSystem): Uint8Array<ArrayBuffer> {
     load(archOffset),
     ...unlessEqual(arch.audit, [ret(killProcess)]),
     load(numberOffset),
-    // x32: the numbers of x86-64 with a bit of their own.
+    // x32: the numbers of x86-64 with their own bit.
     ...(arch.x32 === undefined ? [] : [jump(jumpGreaterOrEqual, arch.x32, 0, 1), ret(killProcess)]),
     ...arch.modes.flatMap(([number, mode]) => whenCall(number, refuseBits(mode))),
     ...arch.opens.flatMap(([number, flags, mode]) =>

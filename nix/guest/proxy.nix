@@ -1,4 +1,4 @@
-# The guest's way out where it has no network card (macOS, mode filtered): a port of its own loopback
+# The guest's way out where it has no network card (macOS, mode filtered): a port on its own loopback
 # that leads over vsock to the host's allow-list proxy. It is there when provisioning says so.
 { lib, pkgs, ... }:
 let

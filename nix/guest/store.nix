@@ -1,4 +1,4 @@
-# /nix/store in the guest: the host's, and over it a layer of its own on the machine's disk, which stays
+# /nix/store in the guest: the host's, and over it its own layer on the machine's disk, which stays
 # from boot to boot as long as the system is the same.
 {
   microvm.writableStoreOverlay = "/nix/.rw-store";

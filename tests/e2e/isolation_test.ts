@@ -152,7 +152,7 @@ Deno.test("no other user of the host reaches guest, resolver or inspector; its o
   await listening;
 });
 
-Deno.test("dnsmasq and the inspector run in the namespace, as users of their own, and cannot leave it", async () => {
+Deno.test("dnsmasq and the inspector run in the namespace, as their own users, and cannot leave it", async () => {
   await using slot = await EmptySlot.make(24);
   await slot.run(`${curl} http://allowed.test/`);
   const inside = await Deno.readLink(`/proc/self/ns/net`);

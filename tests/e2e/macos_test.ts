@@ -261,7 +261,7 @@ Deno.test("macOS: a guest that does not come up, or not go, is ended within a bo
     assert.match(up.stderr, /could not be reached within 25 s[^]*no sshd of the guest's answers/);
     await assertNothingLeft();
   });
-  await t.step("vfkit's own error is shown, with what mends it", async () => {
+  await t.step("vfkit's own error is shown, with what fixes it", async () => {
     const { code, stderr } = await project.call(["up", "--runner", "/lab/runner-vfkit"], {
       env: { XDG_RUNTIME_DIR: `/tmp/${"long".repeat(20)}` },
     });

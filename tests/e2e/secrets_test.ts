@@ -79,7 +79,7 @@ Deno.test("any value of env survives, in every kind of shell", async (t) => {
   });
 });
 
-/** Made anew each time, so that no file has it by chance. */
+/** Made new each time, so that no file has it by chance. */
 const mark = crypto.randomUUID();
 
 const canaries = {

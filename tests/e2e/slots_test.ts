@@ -38,7 +38,7 @@ Deno.test("64 slots at once: each with its own rules, names and refusals", async
   await assertNothingLeft();
 });
 
-Deno.test("loading rules anew leaves the addresses of other slots, and is all or nothing", async () => {
+Deno.test("loading rules again leaves the addresses of other slots, and is all or nothing", async () => {
   await using slot = await EmptySlot.make(4);
   assert.equal((await slot.run(`${curl} http://allowed.test/`)).stdout, "200");
   const five = planOf(5);

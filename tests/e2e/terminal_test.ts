@@ -102,7 +102,7 @@ const calls: readonly (readonly string[])[] = [
 /** `run` and `shell` give the guest's own streams: docs/security.md says so. */
 const raw = ["run", "shell", "down", "logs"];
 
-/** Calls nixbox on a terminal of its own, and gives what that was sent. */
+/** Calls nixbox on its own terminal, and gives what that was sent. */
 async function onTerminal(project: TestProject, words: readonly string[]): Promise<string> {
   const quoted = [...nixboxArgv(), ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`);
   const argv = ["script", "-qec", quoted.join(" "), "/dev/null"];

@@ -68,7 +68,7 @@ Deno.test("scripts run in order, as the user, with env; hooks run on the host", 
   });
 });
 
-Deno.test("any SSH client reaches the guest, which has an identity of its own", async (t) => {
+Deno.test("any SSH client reaches the guest, which has its own identity", async (t) => {
   await using project = await TestProject.make();
   await project.mustUp();
   const directory = await Deno.makeTempDir({ dir: "/var/tmp" });

@@ -3,10 +3,10 @@ import { exists, removeIfExists } from "../../lib/host/files.ts";
 import { sha256 } from "../../lib/host/hash.ts";
 import { takeLock } from "../../lib/host/lock.ts";
 
-/** Something that takes long to make and is kept between runs, in a directory of its own. */
+/** Something that takes long to make and is kept between runs, in its own directory. */
 export interface CachedThing {
   readonly name: string;
-  /** Everything that decides what comes out: a change here makes it anew. */
+  /** Everything that decides what comes out: a change here makes it again. */
   readonly definition: readonly string[];
   /** Fills a directory that is empty. */
   build(directory: string): Promise<void>;

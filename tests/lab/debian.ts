@@ -40,7 +40,7 @@ export async function makeDebianTree(directory: string, tree: DebianTree): Promi
   const sources = await Deno.makeTempFile({ prefix: "nixbox-lab-", suffix: ".sources" });
   try {
     await Deno.writeTextFile(sources, await debianSources());
-    // apt reads it as a user of its own.
+    // apt reads it as its own user.
     await Deno.chmod(sources, 0o644);
     const options = [
       ...["--variant=minbase", "--mode=root", "--format=directory", "--quiet"],

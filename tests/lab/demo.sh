@@ -26,20 +26,25 @@ show nixbox init
 nixbox init
 expect $?
 
-say "A machine of its own (a real Linux guest; no KVM here, so QEMU emulates it)."
-# The lab's guest stands in for the one that Nix would build.
-cat >.nixbox/config.nix <<'END'
-{
+say "What it may reach is a line or two of the config."
+edit() {
+  sed -i '$d' .nixbox/config.nix
+  cat >>.nixbox/config.nix <<'END'
   resources = { memoryMB = 1024; vcpus = 2; };
   network = { mode = "filtered"; domains = [ "allowed.test" ]; };
 }
 END
-show cat .nixbox/config.nix
-cat .nixbox/config.nix
+}
+show '$EDITOR .nixbox/config.nix'
+edit
+
 say "A config decides what runs here, so a changed one is looked at first (on a terminal, up asks)."
 show nixbox trust --yes
 nixbox trust --yes
 expect $?
+
+say "A whole machine (a real Linux guest; no KVM here, so QEMU emulates it)."
+# The lab's guest stands in for the one that Nix would build.
 show nixbox up --runner /lab/runner
 nixbox up --runner /lab/runner
 expect $?

@@ -4,7 +4,7 @@ import { hintFor } from "../../lib/build/build_hint.ts";
 import { detectHost } from "../../lib/host/detect.ts";
 import { checkNix } from "../../lib/lifecycle/doctor_nix.ts";
 
-Deno.test("the probe of a builder builds for this system, anew each time", async () => {
+Deno.test("the probe of a builder builds for this system, again each time", async () => {
   const host = await detectHost();
   const probe = () => probeBuilder("nix", host.nixSystem);
   assert.deepEqual([(await probe()).works, (await probe()).works], [true, true]);

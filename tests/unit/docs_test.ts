@@ -7,6 +7,8 @@ const root = new URL("../..", import.meta.url).pathname;
 interface Promised {
   readonly what: string;
   readonly tests: readonly { readonly file: string; readonly name: string }[];
+  /** Whether all that the cell has in code marks was read as a test. */
+  readonly isWhole: boolean;
 }
 
 /** Reads the rows whose last cell names tests, each as `FILE: name`, FILE below tests/. */
@@ -15,16 +17,18 @@ function promises(text: string): readonly Promised[] {
     const cells = line.split("|").slice(1, -1).map((cell) => cell.trim());
     const tests = [...(cells.at(-1) ?? "").matchAll(/`([\w/]+_test\.ts): ([^`]+)`/g)]
       .map(([, file = "", name = ""]) => ({ file, name }));
-    return { what: cells[0] ?? "", tests };
+    const marked = [...(cells.at(-1) ?? "").matchAll(/`[^`]*`/g)].length;
+    return { what: cells[0] ?? "", tests, isWhole: marked === tests.length };
   });
 }
 
 Deno.test("each promise of docs/security.md names a test that there is", async (t) => {
   const found = promises(await Deno.readTextFile(`${root}docs/security.md`));
   assert.ok(found.length >= 25, `${found.length} promises`);
-  for (const { what, tests } of found) {
+  for (const { what, tests, isWhole } of found) {
     await t.step(what, async () => {
       assert.ok(tests.length > 0, "no test is named");
+      assert.ok(isWhole, "something in the last cell is not read as a test");
       for (const { file, name } of tests) {
         assert.ok(await exists(`${root}tests/${file}`), file);
         const text = await Deno.readTextFile(`${root}tests/${file}`);
@@ -37,5 +41,6 @@ Deno.test("each promise of docs/security.md names a test that there is", async (
 Deno.test("a row that names no test, or one that is not there, would be found", () => {
   const [none, one] = promises("| a | b | c |\n| d | e | `e2e/x_test.ts: does it` |\n");
   assert.deepEqual(none?.tests, []);
+  assert.deepEqual(promises("| a | b | `e2e/x_test.ts:` |\n")[0]?.isWhole, false);
   assert.deepEqual(one?.tests, [{ file: "e2e/x_test.ts", name: "does it" }]);
 });

@@ -65,7 +65,7 @@ function counted(definition: string): CachedThing & { builds: number } {
   };
 }
 
-Deno.test("lab: a thing is built once, by one of two who want it, and anew when it changes", () =>
+Deno.test("lab: a thing is built once, by one of two who want it, and again when it changes", () =>
   inTemporaryDirectory(async (cache) => {
     const thing = counted("first");
     const both = await Promise.all([1, 2].map(() => cached(cache, thing, () => {})));

@@ -5,7 +5,7 @@ export type ProxyRequest =
     readonly kind: "plain";
     readonly host: string;
     readonly port: number;
-    /** The head to send on: in origin form, for this host, on a connection of its own. */
+    /** The head to send on: in origin form, for this host, on its own connection. */
     readonly head: string;
     readonly body: RequestBody;
   };

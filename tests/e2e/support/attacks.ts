@@ -266,7 +266,7 @@ export const below: readonly Attack[] = [
   unanswered("a fragment", frame("fragment")),
   unanswered("ARP: claims to be the gateway", frame("arp")),
   shell(
-    "a second address of its own",
+    "another address that it chose",
     "ip addr add 10.201.0.66/32 dev eth0; ! timeout 1 nc -z -s 10.201.0.66 80.0.113.10 443",
   ),
   unanswered("multicast (mDNS)", frame("plain", { target: "224.0.0.251" })),

@@ -85,7 +85,7 @@ route add default via ${gateway}
     const { gateway } = slotAddresses(this.slot);
     const resolver = `/tmp/resolv-${this.slot}.conf`;
     await Deno.writeTextFile(resolver, `nameserver ${gateway}\n`);
-    // `ip netns exec` gives it a mount namespace of its own.
+    // `ip netns exec` gives it its own mount namespace.
     return await run([
       ...["ip", "netns", "exec", `guest${this.slot}`, "sh", "-c"],
       `mount --bind ${resolver} /etc/resolv.conf; ${line}`,

@@ -78,7 +78,7 @@ def hello(sni):
 
 
 def with_extension(data, extension):
-    """Appends an extension to a ClientHello and mends the three lengths around it."""
+    """Appends an extension to a ClientHello and fixes the three lengths around it."""
     body = bytearray(data[9:])
     at = 34
     at += 1 + body[at]

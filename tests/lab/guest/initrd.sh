@@ -27,6 +27,6 @@ cp /init.sh /provision.sh /attack.py /files.py /set_user_id.py /vsock.py root/ru
 for directory in dev proc sys; do
   mount --move /$directory root/$directory
 done
-# A guest with systemd has an init of its own (systemd-sysv).
+# A guest with systemd has its own init (systemd-sysv).
 [ -e root/usr/sbin/init ] && exec switch_root root /usr/sbin/init
 exec switch_root root /run/lab/init.sh

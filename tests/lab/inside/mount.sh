@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# First process of a run, in namespaces of its own: lays out the file system of the machine under
+# First process of a run, in its own namespaces: lays out the file system of the machine under
 # test and moves into it. Everything mounted here ends with the namespace.
 #
 # Usage: mount.sh USER COMMAND...; the places come as LAB_* variables from enter.ts.
@@ -48,7 +48,7 @@ mount --bind -o ro "$LAB_IMAGES" "$root/lab/guest"
 touch "$root/usr/local/bin/deno"
 mount --bind "$LAB_DENO" "$root/usr/local/bin/deno"
 mount --bind "$LAB_DENO_DIR" "$root/deno"
-# The ordinary user reads the same cache and writes to a layer of its own.
+# The ordinary user reads the same cache and writes to its own layer.
 layers="lowerdir=$LAB_DENO_DIR,upperdir=$LAB_MOUNTPOINT/deno-upper,workdir=$LAB_MOUNTPOINT/deno-work"
 mount -t overlay -o "$layers" deno "$root/deno-dev"
 find "$root/deno-dev" -type d -exec chown 1000:1000 {} +

@@ -1,6 +1,6 @@
 import type { Machine } from "./arguments.ts";
 
-/** Files of one run, in a directory of its own. */
+/** Files of one run, in its own directory. */
 export interface Places {
   readonly directory: string;
   /** QEMU's control socket. */

@@ -80,7 +80,7 @@ const messages: readonly (readonly [string, string, RegExp])[] = [
     /docs\/nix\.md/,
   ],
   ["an option of NixOS that is none", "The option `services.x' does not exist.", /options/],
-  ["anything else", "boom", /mend what Nix names/],
+  ["anything else", "boom", /fix what Nix names/],
 ];
 
 for (const [what, message, wanted] of messages) {

@@ -42,7 +42,7 @@ Deno.test("of a builder's output the last lines are kept", () => {
   assertEquals([log[0], log.at(-1), log.length], ["line 89", "line 100", 12]);
 });
 
-Deno.test("a failure is told with how to mend it, and files by their own names", () => {
+Deno.test("a failure is told with how to fix it, and files by their own names", () => {
   const report = new BuildReport();
   const file = `/nix/store/${"a".repeat(32)}-source/project/files/home/u/p/.nixbox/guest.nix`;
   const msg = `error: syntax error, unexpected end of file\n       at ${file}:3:1:`;

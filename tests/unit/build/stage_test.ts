@@ -163,7 +163,7 @@ Deno.test("a stage that fails leaves the one before as it was, and nothing half 
   withTree(tree, async (root) => {
     await stage(`${root}/stage`, inputIn(root));
     const input = inputIn(root, { "nix.modules": [`${root}/nowhere.nix`] });
-    await rejects(stage(`${root}/stage`, input), { where: "nix.modules", hint: /mend the path/ });
+    await rejects(stage(`${root}/stage`, input), { where: "nix.modules", hint: /fix the path/ });
     assertEquals(await exists(`${root}/stage/flake.nix`), true);
     assertEquals(await exists(`${root}/stage.unfinished`), false);
   }));

@@ -26,7 +26,7 @@ async function inDirectory(work: (directory: string) => Promise<void>): Promise<
   }
 }
 
-Deno.test("a private directory is made for its owner alone, and mended where it is too open", () =>
+Deno.test("a private directory is made for its owner alone, and fixed where it is too open", () =>
   inDirectory(async (parent) => {
     const path = `${parent}/a/b`;
     const uid = Deno.uid() ?? 0;

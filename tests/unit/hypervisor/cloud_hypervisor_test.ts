@@ -44,7 +44,7 @@ withGuest("a VM that is not booted is starting", { state: "Created" }, async ({ 
   strictEqual((await guest.info()).state, "starting");
 });
 
-withGuest("a VMM without a VM is an error of its own words", { state: undefined }, async ({
+withGuest("a VMM without a VM has its own words", { state: undefined }, async ({
   guest,
 }) => {
   const error = await errorOf(guest.info());

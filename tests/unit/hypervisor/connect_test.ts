@@ -42,7 +42,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     const connecting = errorOf(
       driver.connect(socket.path, { timeoutMs: 600_000, signal: death.signal }),
     );
-    // The drivers for HTTP knock first, on a connection of its own.
+    // The drivers for HTTP knock first, on its own connection.
     using _first = await listener.accept();
     using _second = name === "qemu" ? undefined : await listener.accept();
     death.abort(new Error("the hypervisor ended (exit 7)"));

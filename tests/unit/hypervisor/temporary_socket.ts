@@ -1,4 +1,4 @@
-/** A socket's path in a directory of its own, which goes with it. */
+/** A socket's path in its own directory, which goes with it. */
 export class TemporarySocket implements AsyncDisposable {
   private constructor(readonly directory: string) {}
 

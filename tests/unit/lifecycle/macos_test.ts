@@ -119,7 +119,7 @@ const failures: readonly (readonly [log: string, hint: RegExp])[] = [
 ];
 
 for (const [log, hint] of failures) {
-  Deno.test(`a boot that fails with "${log.slice(0, 40)}" says what mends it`, () => {
+  Deno.test(`a boot that fails with "${log.slice(0, 40)}" says what fixes it`, () => {
     const error = new NixboxError("vfkit ended (exit 1)", { log: [log], where: "here" });
     const explained = explainVfkit(error);
     assert.ok(explained instanceof NixboxError);

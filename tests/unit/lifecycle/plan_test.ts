@@ -125,7 +125,7 @@ Deno.test("where the limit of open files can be raised, virtiofsd starts with mo
   assert.deepEqual(own?.argv.slice(0, 3), [...raise, "limit"]);
 });
 
-Deno.test("every directory is served by a virtiofsd of its own, and .nixbox is masked where it is", () => {
+Deno.test("every directory is served by its own virtiofsd, and .nixbox is masked where it is", () => {
   const [own, other] = makePlan(input).virtiofsd;
   assert.ok(own?.argv.includes(".nixbox"));
   assert.ok(own?.argv.includes("/home/ann/box"));

@@ -9,7 +9,7 @@ import { checkProject } from "../../../lib/lifecycle/doctor_project.ts";
 import { setUp } from "../../../lib/lifecycle/setup.ts";
 import { loadAcceptedConfig } from "../../../lib/lifecycle/trust/consent.ts";
 
-/** A project as the earlier tool left it, and a host whose state is in a directory of its own. */
+/** A project as the earlier tool left it, and a host whose state is in its own directory. */
 async function earlierProject(): Promise<
   { host: Host; directory: string; nixbox: string } & AsyncDisposable
 > {
@@ -58,7 +58,7 @@ Deno.test("an earlier project: doctor names it, nothing evaluates it, setup take
   assert.notEqual(
     await Deno.readTextFile(login.publicFile),
     await Deno.readTextFile(identity.publicFile),
-    "the way in is a key of its own now",
+    "the way in has its own key now",
   );
   assert.deepEqual(await checkProject(host, directory), []);
   assert.equal((await setUp(host, project)).takenOver, undefined, "once");

@@ -8,7 +8,7 @@ import { type RunnerScript, writeScript } from "../../../lib/runner/script.ts";
 const dump = ["bash", "-c", 'printf "%s\\0" "$#" "$@"', "dump"];
 const sampleCount = 200;
 
-/** Runs scripts in one real bash, each in a shell of its own; gives what each one's program was given. */
+/** Runs scripts in one real bash, each in its own shell; gives what each one's program was given. */
 async function wordsSeenByBash(scripts: readonly string[]): Promise<string[][]> {
   const { stdout } = await run(["bash"], {
     stdin: scripts.map((script) => `(\n${script}\n)\n`).join(""),

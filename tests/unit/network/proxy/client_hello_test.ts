@@ -37,7 +37,7 @@ Deno.test("a message that is cut anywhere wants more, and says from how many byt
   assert.deepEqual(readHelloName(hello), named);
 });
 
-Deno.test("what follows the message in records of its own is left alone", () => {
+Deno.test("what follows the message in its own records is left alone", () => {
   const bytes = Uint8Array.from([...hello, 20, 3, 3, 0, 1, 1]);
   assert.deepEqual(read(bytes), { ...named, bytes: hello.length });
 });

@@ -10,7 +10,7 @@ const retryRandom = (
   "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c".match(/../g) ?? []
 ).map((byte) => Number.parseInt(byte, 16));
 
-/** A ServerHello with this random value, in a record of its own. */
+/** A ServerHello with this random value, in its own record. */
 function serverHello(random: readonly number[]): number[] {
   const body = [3, 3, ...random, 0, 0x13, 1, 0, 0, 0];
   return [22, 3, 3, ...field(2, [2, ...field(3, body)])];

@@ -20,7 +20,7 @@ Deno.test("CONNECT asks for a tunnel; the host in lower case, without its last d
   }
 });
 
-Deno.test("a whole address is turned into a request for its server, on a connection of its own", () => {
+Deno.test("a whole address is turned into a request for its server, on its own connection", () => {
   const request = parseProxyRequest(head(
     "GET http://Allowed.test:8080/a/b?c=d HTTP/1.1",
     "Host: allowed.test:8080",

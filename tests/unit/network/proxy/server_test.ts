@@ -28,7 +28,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
   "inner.allowed.test": ["10.9.0.1"],
 };
 
-/** A proxy on a socket of its own, and one server behind every address; it keeps what it is told. */
+/** A proxy on its own socket, and one server behind every address; it keeps what it is told. */
 class Bench {
   readonly directory = Deno.makeTempDirSync({ prefix: "nixbox-proxy-" });
   readonly socket = `${this.directory}/proxy.sock`;
