@@ -1,10 +1,11 @@
 import * as z from "zod/mini";
 import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
-import { exists, readTextIfExists, writeTextAtomically } from "../host/files.ts";
+import { exists, readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
 import { parseJson } from "../host/json.ts";
+import { parentOf } from "../host/paths.ts";
 import { run } from "../host/process.ts";
 import { BuildReport } from "./build_report.ts";
 import { requireWholeLock } from "./lock_file.ts";
@@ -43,6 +44,8 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
   /** Name of the progress step that Nix's lines belong to. */
   readonly step: string;
+  /** Hash of the build that a machine of this project runs; it stays whatever else is built. */
+  readonly running?: string | undefined;
 }
 
 /**
@@ -65,28 +68,33 @@ export async function build(
   const last = await findLastBuild(buildDirectory);
   if (!options.force && last?.hash === hash) return last;
   const nix = await requireNix(host);
-  const runnerDirectory = await buildStaged(nix, staged, buildDirectory, options, emit);
+  const root = garbageCollectorRoot(buildDirectory, hash);
+  const runnerDirectory = await buildStaged(nix, staged, root, options, emit);
   await keepLock(staged, project);
-  return await noteBuild(buildDirectory, { hash, runnerDirectory });
+  return await noteBuild(buildDirectory, { hash, runnerDirectory }, options.running);
+}
+
+/** Each build has its own link, so that one that a machine still runs outlives the next. */
+export function garbageCollectorRoot(buildDirectory: string, hash: string): string {
+  return `${buildDirectory}/results/${hash}`;
 }
 
 /**
- * Builds what is staged. `result` in the build directory becomes a link to it that the garbage
- * collector respects; the old one stays until then.
+ * Builds what is staged. `root` becomes a link to it that the garbage collector respects.
  *
  * @returns The runner's directory in the store.
  */
 export async function buildStaged(
   { program }: UsableNix,
   staged: string,
-  buildDirectory: string,
+  root: string,
   options: BuildOptions,
   emit: Emit,
 ): Promise<string> {
-  const result = `${buildDirectory}/result`;
+  await Deno.mkdir(parentOf(root), { recursive: true });
   await runNix(
     [
-      ...[program, "build", "path:.#vm-runner", "--out-link", result, "--no-update-lock-file"],
+      ...[program, "build", "path:.#vm-runner", "--out-link", root, "--no-update-lock-file"],
       // What is evaluated runs nothing: a derivation that an evaluation waits for is a build before it.
       ...["--option", "allow-import-from-derivation", "false"],
       ...[...nixFeatures, "--log-format", "internal-json", "--print-build-logs"],
@@ -95,15 +103,22 @@ export async function buildStaged(
     options,
     emit,
   );
-  return await Deno.realPath(result);
+  return await Deno.realPath(root);
 }
 
-/** Makes a build the project's last one. */
+/** Makes a build the project's last one; of the older ones, only the one that runs is kept. */
 export async function noteBuild(
   buildDirectory: string,
   built: { readonly hash: string; readonly runnerDirectory: string },
+  running: string | undefined,
 ): Promise<Built> {
   await writeTextAtomically(`${buildDirectory}/built.json`, `${JSON.stringify(built)}\n`);
+  const results = `${buildDirectory}/results`;
+  for await (const { name } of Deno.readDir(results)) {
+    if (name !== built.hash && name !== running) await removeIfExists(`${results}/${name}`);
+  }
+  // Where earlier versions kept the one link that there was.
+  if (running === undefined) await removeIfExists(`${buildDirectory}/result`);
   return { ...built, isFresh: true };
 }
 

@@ -6,7 +6,13 @@ import { nixMessage } from "../host/nix_message.ts";
 import type { Emit } from "../host/progress.ts";
 import { CommandError, run } from "../host/process.ts";
 import { isOlderThan } from "../host/nix_version.ts";
-import { type BuildOptions, buildStaged, type Built, noteBuild } from "./build.ts";
+import {
+  type BuildOptions,
+  buildStaged,
+  type Built,
+  garbageCollectorRoot,
+  noteBuild,
+} from "./build.ts";
 import { type InputChange, lockChanges, lockedInputs } from "./lock_file.ts";
 import { nixFeatures, requireNix, type UsableNix } from "./nix.ts";
 import { hashStage, stage, type StageInput } from "./stage.ts";
@@ -48,11 +54,12 @@ export async function updateLock(
     const after = await Deno.readTextFile(lock);
     const changes = lockChanges(before, after);
     if (changes.length === 0) return { changes };
-    // Nix replaces the link only when the build is there.
-    const runnerDirectory = await buildStaged(nix, staged, buildDirectory, options, emit);
-    const built = { hash: await hashStage(staged, input.config), runnerDirectory };
+    const hash = await hashStage(staged, input.config);
+    const root = garbageCollectorRoot(buildDirectory, hash);
+    const built = { hash, runnerDirectory: await buildStaged(nix, staged, root, options, emit) };
     await writeTextAtomically(`${project.configDirectory}/flake.lock`, after, 0o644);
-    return { changes, built: await noteBuild(buildDirectory, built), lock: after };
+    const noted = await noteBuild(buildDirectory, built, options.running);
+    return { changes, built: noted, lock: after };
   } finally {
     await removeIfExists(staged);
   }

@@ -28,8 +28,9 @@ export interface DetachedOptions {
   readonly owner: string;
 }
 
-// Deno.Command takes no file descriptors, so sh opens the log and becomes the program.
-const redirect = 'exec "$@" >>"$0" 2>&1';
+// Deno.Command takes no file descriptors, so sh opens the log and becomes the program. A core dump
+// would hold what the guest's memory does.
+const redirect = 'ulimit -c 0; exec "$@" >>"$0" 2>&1';
 
 // What a daemon needs of our environment; keys and tokens of the user stay out of it.
 const inherited = ["HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "DENO_DIR"];

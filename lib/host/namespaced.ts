@@ -18,8 +18,8 @@ export interface NamespacedOptions extends DetachedOptions {
   readonly pidFile: string;
 }
 
-/** Run as the user: opens the log, tells the process id, and becomes the program. */
-const become = 'log=$0; echo $$ >"$1"; shift; exec "$@" >>"$log" 2>&1';
+/** Run as the user, without core dumps: opens the log, tells the process id, becomes the program. */
+const become = 'ulimit -c 0; log=$0; echo $$ >"$1"; shift; exec "$@" >>"$log" 2>&1';
 
 /**
  * The command that runs `argv` as the user in a network namespace, which only root can enter

@@ -7,7 +7,7 @@ import type { StageInput } from "../build/stage.ts";
 import { build, type Built, readLastBuild } from "../build/build.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
-import { lockProject, statePaths } from "../state/store.ts";
+import { lockProject, readRecord, statePaths } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
 import { type AcceptedConfig, acceptWritten, openAcceptedConfig } from "./trust/consent.ts";
 
@@ -27,10 +27,11 @@ export async function buildRunner(
   const input = await stageInput(host, project, accepted, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
+  const running = (await readRecord(host, project.id))?.build;
   const built = await tellStep(
     emit,
     step,
-    () => build(host, project, directory, input, { force, signal, step }, emit),
+    () => build(host, project, directory, input, { force, signal, step, running }, emit),
   );
   // The first build writes the project's lock.
   const lock = await readTextIfExists(`${directory}/stage/flake.lock`);

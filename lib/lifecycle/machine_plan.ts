@@ -160,6 +160,7 @@ export function commonChanges(facts: MachineFacts, record: VmRecord) {
   return {
     cpus: record.cpus,
     memoryMB: record.memoryMB,
+    confined: true,
     apiSocket: record.apiSocket,
     addDisks: [{
       path: provisioningImage(record.secretsDirectory),

@@ -36,7 +36,8 @@ export async function updateProject(
   const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
   try {
     const input = await stageInput(host, project, accepted, hypervisor);
-    const build = { force: true, signal, step };
+    const record = await readRecord(host, project.id);
+    const build = { force: true, signal, step, running: record?.build };
     const directory = buildDirectory(host, project);
     const { lock: text, ...updated } = await tellStep(
       emit,
@@ -44,7 +45,6 @@ export async function updateProject(
       () => updateLock(host, project, directory, input, inputs, build, emit),
     );
     if (text !== undefined) await acceptLock(host, project, accepted, text);
-    const record = await readRecord(host, project.id);
     const isUp = record !== undefined && await machineState(host, record) === "running";
     const isMachineOlder = isUp && updated.built !== undefined &&
       record.build !== updated.built.hash;

@@ -95,6 +95,7 @@ export function patchCloudHypervisor(script: RunnerScript, changes: RunnerChange
     list.change(found, withKernelParams(found.value, changes.kernelParams));
   }
   if (changes.consoleLog !== undefined) setConsole(list, changes.consoleLog);
+  if (changes.confined === true) confine(list);
   if (changes.vsockCid !== undefined) setVsock(list, changes.vsockCid, changes.apiSocket);
   for (const tag of changes.removeShares ?? []) removeShare(list, tag);
   if (changes.networks !== undefined) setNetworks(list, changes.networks, cpus);
@@ -146,6 +147,13 @@ function setCpus(list: ArgumentList, cpus: number): void {
 function setConsole(list: ArgumentList, path: string): void {
   const found = list.require("--serial", "keep the console's log");
   list.replace(found, write([{ key: "file", value: path }]));
+}
+
+/** Its filters are on where nothing is said; a runner may say `false` or `log`. */
+function confine(list: ArgumentList): void {
+  const found = list.values("--seccomp")[0];
+  if (found === undefined) list.append("--seccomp", "true");
+  else list.change(found, "true");
 }
 
 /** The vsock's Unix socket moves beside the control socket: a relative one would lie in the state. */

@@ -43,6 +43,7 @@ export function patchQemu(script: RunnerScript, changes: RunnerChanges): RunnerS
   if (changes.cpus !== undefined) setCpus(list, changes.cpus);
   if (changes.memoryMB !== undefined) setMemory(list, changes.memoryMB);
   if (changes.acceleration !== undefined) setAcceleration(list, changes.acceleration);
+  if (changes.confined === true) confine(list);
   if (changes.apiSocket !== undefined) setSocket(list, changes.apiSocket);
   if (changes.consoleLog !== undefined) setConsole(list, changes.consoleLog);
   if (changes.kernelParams !== undefined) addKernelParams(list, changes.kernelParams);
@@ -100,6 +101,21 @@ function setAcceleration(list: ArgumentList, acceleration: "kvm" | "tcg"): void 
   list.removeFlags("-enable-kvm");
   if (acceleration === "kvm") list.append("-enable-kvm");
   else list.append("-accel", "tcg,thread=single");
+}
+
+/**
+ * QEMU's filter refuses obsolete calls, new rights, new programs and changes of priorities
+ * (qemu-options.hx, `-sandbox`). A runner whose QEMU was built without it has no such flag.
+ */
+function confine(list: ArgumentList): void {
+  const sandbox = typedValues(list, "-sandbox")[0];
+  if (sandbox?.kind === "on") {
+    const denied = ["obsolete", "elevateprivileges", "spawn", "resourcecontrol"];
+    list.change(sandbox, ["on", ...denied.map((what) => `${what}=deny`)].join(","));
+  }
+  const machine = machineOf(list);
+  if (machine === undefined) return;
+  list.change(machine, write(withOption(machine.options, "dump-guest-core", "off")));
 }
 
 function setSocket(list: ArgumentList, path: string): void {

@@ -97,6 +97,11 @@ export interface RunnerChanges {
   readonly removeShares?: readonly string[];
   /** QEMU: `kvm` or `tcg` (slow, works everywhere). */
   readonly acceleration?: "kvm" | "tcg";
+  /**
+   * What the hypervisor has to confine itself (seccomp filters) is on, in full, and the guest's memory
+   * goes into no core dump.
+   */
+  readonly confined?: boolean;
   /** QEMU: empty PCIe root ports for hot-plug, at least this many. */
   readonly hotPlugPorts?: number;
   /** vfkit: Apple's translator of x86_64 programs, as a share with the tag `rosetta`. */

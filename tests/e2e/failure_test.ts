@@ -44,7 +44,7 @@ const refused: readonly {
   {
     claim: "a guest that never opens ssh is diagnosed",
     runner: "runner-nosshd",
-    options: ["--timeout", "14"],
+    options: ["--timeout", "30"],
     says: /lease: the guest has 10\.201\.0\.2.*port: 10\.201\.0\.2 answers, but no sshd listens/s,
   },
 ];

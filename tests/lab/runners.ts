@@ -27,7 +27,7 @@ function qemuRunner(image: GuestParts, kernelParams: readonly string[]): string 
     ...["-device", "i8042"],
     "-append",
     ["earlyprintk=ttyS0 console=ttyS0 reboot=t panic=-1 quiet", ...kernelParams].join(" "),
-    ...["-nographic", "-qmp", "unix:nixbox.sock,server,nowait"],
+    ...["-nographic", "-sandbox", "on", "-qmp", "unix:nixbox.sock,server,nowait"],
     ...["-device", "virtio-balloon-pci,free-page-reporting=on,id=balloon0,deflate-on-oom=on"],
     "-drive",
     `id=vda,format=raw,file=${image.disk},if=none,aio=threads,discard=unmap,read-only=on`,

@@ -90,6 +90,36 @@ Deno.test("a build is made once, and again only when something that it depends o
   }
 });
 
+/** Whether the garbage collector would keep a path of the store for a link of the project's state. */
+async function isRooted(path: string): Promise<boolean> {
+  const { stdout } = await run(["nix-store", "--query", "--roots", path]);
+  return stdout.includes("/build/results/");
+}
+
+Deno.test("what a running machine is made of stays in the store until down", async () => {
+  await using project = await standInProject('user = "dev";', "rooted");
+  const build = async (): Promise<string> =>
+    JSON.parse((await project.call(["build", "--json"])).stdout).runnerDirectory;
+  const rebuild = async (packages: string) => {
+    await project.configure(`user = "dev"; nix.packages = [ ${packages} ];`);
+    return await build();
+  };
+  const first = await build();
+  assert.equal((await project.call(["up"])).code, 0);
+  const second = await rebuild('"hello"');
+  const third = await rebuild('"hello" "git"');
+  assert.deepEqual(
+    [await isRooted(first), await isRooted(second), await isRooted(third)],
+    [true, false, true],
+  );
+  assert.equal((await project.down()).code, 0);
+  const fourth = await rebuild('"git"');
+  assert.deepEqual(
+    [await isRooted(first), await isRooted(third), await isRooted(fourth)],
+    [false, false, true],
+  );
+});
+
 Deno.test("new keys are no reason to build again", async () => {
   await using project = await standInProject();
   const build = async () => JSON.parse((await project.call(["build", "--json"])).stdout).hash;

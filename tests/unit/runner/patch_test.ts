@@ -81,6 +81,21 @@ const cases: readonly Case[] = [
   },
   { claim: "memory", of: "vfkit", changes: { memoryMB: 4096 }, flags: { "--memory": ["4096"] } },
   {
+    claim: "what the hypervisor confines itself by is on in full",
+    of: "qemu",
+    changes: { confined: true },
+    flags: {
+      "-sandbox": ["on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+      "-M": ["q35,accel=kvm:tcg,acpi=on,mem-merge=on,dump-guest-core=off"],
+    },
+  },
+  {
+    claim: "what the hypervisor confines itself by is on in full",
+    of: "cloud-hypervisor",
+    changes: { confined: true },
+    flags: { "--seccomp": ["true"] },
+  },
+  {
     claim: "another network card",
     of: "qemu",
     changes: { cpus: 2, networks: [tap] },
@@ -471,3 +486,11 @@ for (const [name, changes, reason, change = (text: string) => text] of impossibl
     });
   });
 }
+
+Deno.test("a runner whose hypervisor cannot confine itself, or does so less, is confined as far", () => {
+  const without = fixtureText("qemu").replace("-sandbox on ", "");
+  ok(!argvOf(patchRunner(readRunner(without), { confined: true })).includes("-sandbox"));
+  const less = fixtureText("cloud-hypervisor").replace(/ --seccomp \S+/, " --seccomp log");
+  const patched = patchRunner(readRunner(less), { confined: true });
+  deepStrictEqual(valuesAfter(patched, "--seccomp"), ["true"]);
+});

@@ -68,6 +68,7 @@ const changes: fc.Arbitrary<RunnerChanges> = fc.record({
     },
   ),
   consoleLog: path,
+  confined: fc.boolean(),
 }, { requiredKeys: [], noNullPrototype: true });
 
 const linuxFixtures: readonly FixtureName[] = ["qemu", "cloud-hypervisor"];
