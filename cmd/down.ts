@@ -9,6 +9,7 @@ import { reportFailure } from "./report.ts";
 interface Flags {
   readonly all: boolean;
   readonly force: boolean;
+  readonly forget: boolean;
   readonly timeout?: number;
 }
 
@@ -19,11 +20,13 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
       `Stops this project's machine: asks the guest, then presses its power button, then
 ends it by force; 15 seconds at most. Works with a broken config, a dead machine and a half-made one,
 and ends an \`up\` that is under way.
-The machine's disk stays; \`nixbox up\` boots it again.
+The machine's disk stays, so that the next \`nixbox up\` finds what was installed and built in the
+guest; \`--forget\` removes it, with the logs and the build.
 
 EXAMPLES
   nixbox down
   nixbox down --force          do not ask the guest
+  nixbox down --forget         keep nothing of it: no disk, logs or build
   nixbox down --all            every machine of yours`,
   },
   parameters: {
@@ -35,6 +38,12 @@ EXAMPLES
         withNegated: false,
       },
       force: { kind: "boolean", brief: "end it at once", default: false, withNegated: false },
+      forget: {
+        kind: "boolean",
+        brief: "remove its disk, logs and build, too",
+        default: false,
+        withNegated: false,
+      },
       timeout: {
         kind: "parsed",
         parse: parseSeconds,
@@ -52,6 +61,7 @@ EXAMPLES
     const { Operation } = await import("../lib/lifecycle/operation.ts");
     const options = {
       force: flags.force,
+      forget: flags.forget,
       ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
     };
     const results = [];
@@ -72,7 +82,9 @@ EXAMPLES
           "was starting": "was starting; that was ended, and is undone",
           "nothing to stop": "is not up",
         }[result.stop];
-        terminal.printError(`${name} ${how}`);
+        const { forgotten = [] } = result;
+        const gone = forgotten.length === 0 ? "" : `; removed: ${forgotten.join(", ")}`;
+        terminal.printError(`${name} ${how}${gone}`);
       } catch (error) {
         // One that cannot be stopped must not keep the others up.
         this.exitCode = reportFailure(terminal, globals, error);

@@ -41,5 +41,5 @@ EXAMPLES
 /** A name that means nothing else in ssh_config(5), where patterns and lists are possible. */
 function parseAlias(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(text)) return text;
-  throw new SyntaxError(`"${text}" is no name for a host: letters, digits, ".", "_" and "-"`);
+  throw new SyntaxError(`"${text}" is not a name for a host: letters, digits, ".", "_" and "-"`);
 }

@@ -6,6 +6,7 @@ import { parseSeconds } from "./parse.ts";
 interface Flags {
   readonly dryRun: boolean;
   readonly noBuild: boolean;
+  readonly fresh: boolean;
   readonly runner?: string;
   readonly timeout?: number;
 }
@@ -20,6 +21,7 @@ If anything fails, or on Ctrl-C, everything that was done is undone.
 EXAMPLES
   nixbox up                    build if needed, boot
   nixbox up --dry-run          show what would be done, and every command run as root
+  nixbox up --fresh            boot with an empty disk: what the guest kept on its own is removed
   nixbox up --no-build         boot the last build, whatever the config says now
   nixbox up --runner DIR       boot a runner that was built elsewhere`,
   },
@@ -34,6 +36,12 @@ EXAMPLES
       noBuild: {
         kind: "boolean",
         brief: "boot the last build",
+        default: false,
+        withNegated: false,
+      },
+      fresh: {
+        kind: "boolean",
+        brief: "boot with an empty disk",
         default: false,
         withNegated: false,
       },
@@ -62,6 +70,7 @@ EXAMPLES
     const { withConsent } = await import("./consent.ts");
     const options = {
       noBuild: flags.noBuild,
+      fresh: flags.fresh,
       signal: stopSignal(terminal),
       ...(flags.runner === undefined
         ? {}

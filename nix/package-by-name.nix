@@ -41,4 +41,4 @@ else if lib.isDerivation end.set then
 else if lib.isAttrs end.set then
   refuse "\"${name}\" is a set of packages; name one of them: \"${name}.NAME\""
 else
-  refuse "\"${name}\" is no package of nixpkgs; ${suggestion}"
+  refuse "\"${name}\" is not a package of nixpkgs; ${suggestion}"

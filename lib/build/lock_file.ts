@@ -34,7 +34,7 @@ export interface InputChange {
   readonly to: LockedInput;
 }
 
-/** The flake's own inputs, by name; `undefined` if the text is no lock file. */
+/** The flake's own inputs, by name; `undefined` if the text is not a lock file. */
 export function lockedInputs(text: string): ReadonlyMap<string, LockedInput> | undefined {
   const parsed = lockSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
@@ -57,12 +57,12 @@ export function lockedInputs(text: string): ReadonlyMap<string, LockedInput> | u
  * only to say that it may not write it down.
  *
  * @param own The lock that comes with nixbox, which has every input.
- * @throws {NixboxError} if it is no lock, or lacks an input.
+ * @throws {NixboxError} if it is not a lock, or lacks an input.
  */
 export function requireWholeLock(text: string, own: string, file: string): void {
   const inputs = lockedInputs(text);
   if (inputs === undefined) {
-    throw new NixboxError("this is no lock file of Nix", {
+    throw new NixboxError("this is not a lock file of Nix", {
       where: file,
       hint: "put back what your version control has, or remove it: " +
         "the next build then starts from nixbox's own",

@@ -10,7 +10,7 @@ import {
 /** Networks of public addresses may be opened from this prefix length on. */
 const longestOfPublic = 24;
 
-/** Why a text is no range that `network.allowPrivate` may open; `undefined` where it is one. */
+/** Why a text is not a range that `network.allowPrivate` may open; `undefined` where it is one. */
 export function problemWithRange(text: string): string | undefined {
   const range = parseIpv4Range(text);
   if (range === undefined) return "must be an IPv4 range, such as 10.1.0.0/16 or 192.168.1.5/32";

@@ -7,7 +7,7 @@ const expand = 'case $1 in "~") p=$HOME ;; "~/"*) p=$HOME/${1#"~/"} ;; *) p=$1 ;
 // Where a copy goes: into a directory that is there, under its own name, or to the name itself.
 const place = `${expand}` +
   'if [ -d "$p" ]; then [ -z "$2" ] || p=${p%/}/$2; ' +
-  'else case $p in */) echo "$p is no directory" >&2; exit 1 ;; esac; fi; ' +
+  'else case $p in */) echo "$p is not a directory" >&2; exit 1 ;; esac; fi; ' +
   'up=$(dirname -- "$p"); ' +
   '[ -d "$up" ] || { echo "there is no directory $up" >&2; exit 1; }; ';
 

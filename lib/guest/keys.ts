@@ -73,7 +73,7 @@ export async function rotateKeys(
 /** @throws {NixboxError} if something else is in its place. */
 async function makeKeyDirectory(host: Host, directory: string): Promise<void> {
   const found = await lstatIfExists(directory);
-  if (found !== undefined && !found.isDirectory) throw notKeys(directory, "is no directory");
+  if (found !== undefined && !found.isDirectory) throw notKeys(directory, "is not a directory");
   await ensurePrivateDirectory(directory, host.user.uid);
 }
 
@@ -105,7 +105,7 @@ async function isComplete(pair: KeyPair): Promise<boolean> {
   for (const [index, half] of halves.entries()) {
     if (half === undefined) continue;
     const path = index === 0 ? pair.privateFile : pair.publicFile;
-    if (!half.isFile) throw notKeys(path, "is no plain file, and keys are nothing else");
+    if (!half.isFile) throw notKeys(path, "is not a plain file, and keys are nothing else");
     if (half.size > mostKeyBytes) throw notKeys(path, "is too big for a key");
   }
   return halves.every((half) => half !== undefined);

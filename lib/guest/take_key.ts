@@ -16,7 +16,7 @@ export async function takeKey(
   pair: KeyPair,
 ): Promise<string | undefined> {
   const { isFile, size, uid, nlink } = await Deno.lstat(file);
-  if (!isFile) return `${file} is no ordinary file`;
+  if (!isFile) return `${file} is not an ordinary file`;
   if (size > mostKeyBytes) return `${file} is too big for a key`;
   // Another name of a file elsewhere, which only its owner or root could have made.
   if (uid !== host.user.uid || (nlink ?? 1) > 1) return `${file} is not this project's alone`;

@@ -4,7 +4,7 @@ export interface Ipv4Range {
   readonly prefixLength: number;
 }
 
-/** The address as a number, or `undefined` if the text is no dotted quad. */
+/** The address as a number, or `undefined` if the text is not a dotted quad. */
 export function parseIpv4(text: string): number | undefined {
   const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1).map(Number);
   if (octets === undefined || octets.some((octet) => octet > 255)) return undefined;

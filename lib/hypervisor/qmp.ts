@@ -26,7 +26,7 @@ export class QmpError extends NixboxError {
   }
 }
 
-/** Parses one line of QMP. @throws {NixboxError} for what is no message of the protocol. */
+/** Parses one line of QMP. @throws {NixboxError} for what is not a message of the protocol. */
 export function parseQmp(line: string): QmpMessage {
   try {
     return messageSchema.parse(JSON.parse(line));

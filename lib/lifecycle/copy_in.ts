@@ -53,5 +53,5 @@ async function describe(path: string, source: string): Promise<Deno.FileInfo> {
     throw fileError(`${source} cannot be read`, error);
   }
   if (info.isFile || info.isDirectory || info.isSymlink) return info;
-  throw new NixboxError(`${source} is no file and no directory, and is not copied`);
+  throw new NixboxError(`${source} is neither a file nor a directory, and is not copied`);
 }

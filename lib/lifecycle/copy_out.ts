@@ -22,7 +22,7 @@ import {
 export async function copyOut(work: CopyWork, source: string, target: string): Promise<void> {
   const file = await describe(work, source);
   if (file.kind === "other") {
-    throw new NixboxError(`vm:${source} is no file and no directory, and is not copied`);
+    throw new NixboxError(`vm:${source} is neither a file nor a directory, and is not copied`);
   }
   const { parent, name } = await placeFor(work, source, target);
   const step = `copy vm:${source} to ${target}`;
@@ -86,7 +86,7 @@ async function placeFor(work: CopyWork, source: string, target: string): Promise
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {
-    throw new NixboxError(`${target} is no directory`, { hint: `make it: \`mkdir ${target}\`` });
+    throw new NixboxError(`${target} is not a directory`, { hint: `make it: \`mkdir ${target}\`` });
   }
   const own = nameOf(source.replace(/\/+$/, ""));
   const isNameless = own === "" || own === "." || own === ".." || own === "~";

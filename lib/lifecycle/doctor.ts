@@ -36,7 +36,7 @@ export async function examine(host: Host): Promise<readonly Check[]> {
       ...(acceleration.usable ? {} : {
         hint: host.guestLink === "tap"
           ? "machines run emulated and slowly; use a host with working virtualization"
-          : "no machine runs here: use a Mac that is no virtual machine itself",
+          : "no machine runs here: use a Mac that is not a virtual machine itself",
       }),
     },
     ...checks,

@@ -10,6 +10,7 @@ import { sessionArgv, sshPaths } from "../guest/ssh.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { readAtWork } from "../state/at_work.ts";
+import { forgetMachine } from "../state/kept.ts";
 import { lockProject, readRecord, statePaths, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
@@ -22,6 +23,8 @@ export interface DownOptions {
   readonly timeoutMs?: number;
   /** Do not ask the guest, end it at once. */
   readonly force?: boolean;
+  /** Remove all that outlives a machine, too: its disks, logs and build. */
+  readonly forget?: boolean;
   /** Where slots are kept; for tests. */
   readonly place?: SlotPlace;
 }
@@ -34,6 +37,8 @@ export interface DownResult {
   readonly name: string | undefined;
   /** How the guest's end came about. */
   readonly stop: "graceful" | "forced" | "was dead" | "was starting" | "nothing to stop";
+  /** What was removed of the project's state, by name, where that was asked for. */
+  readonly forgotten?: readonly string[];
 }
 
 /** What an `up` that is ended may take to undo what it did. */
@@ -54,7 +59,8 @@ export async function down(
 ): Promise<DownResult> {
   const place = options.place ?? defaultSlotPlace;
   const endedUp = await endStartingUp(host, id, emit);
-  if (!endedUp && await readRecord(host, id) === undefined) return nothingToStop();
+  const isUp = endedUp || await readRecord(host, id) !== undefined;
+  if (!isUp && options.forget !== true) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
     emit,
@@ -62,8 +68,13 @@ export async function down(
   });
   try {
     const record = await readRecord(host, id);
-    if (record !== undefined) return await stop(host, place, record, options, emit);
-    return endedUp ? { wasUp: false, name: undefined, stop: "was starting" } : nothingToStop();
+    const result = record !== undefined
+      ? await stop(host, place, record, options, emit)
+      : endedUp
+      ? { ...nothingToStop(), stop: "was starting" as const }
+      : nothingToStop();
+    if (options.forget !== true) return result;
+    return { ...result, forgotten: await forgetMachine(host, id) };
   } finally {
     lock.release();
   }

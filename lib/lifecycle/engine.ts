@@ -15,6 +15,8 @@ export interface BootOptions extends FactsOptions {
   /** As they were before the guest could write. */
   readonly scripts: readonly GuestScript[];
   readonly timeoutMs?: number;
+  /** Remove the machine's disks before its hypervisor starts. */
+  readonly fresh?: boolean;
 }
 
 /** What differs between hosts that give a guest a tap, and those that reach it over vsock alone. */

@@ -9,6 +9,7 @@ import { projectKeys } from "../guest/keys.ts";
 import { makeProvisioningDisk } from "../guest/provisioning.ts";
 import { writeSshFiles } from "../guest/ssh.ts";
 import type { VmRecord } from "../state/record.ts";
+import { removeDisks } from "../state/kept.ts";
 import type { SlotPlace } from "../state/slots.ts";
 import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster } from "./boot.ts";
@@ -27,6 +28,8 @@ export interface Boot<P extends MachinePlan> {
   readonly plan: P;
   readonly scripts: readonly GuestScript[];
   readonly timeoutMs: number;
+  /** Remove the machine's disks before its hypervisor starts. */
+  readonly fresh: boolean;
   readonly signal: AbortSignal;
   readonly emit: Emit;
 }
@@ -105,7 +108,9 @@ export abstract class MachineBoot<P extends MachinePlan> {
     started?: (vmm: ProcessIdentity) => Promise<void>,
     namespace?: string,
   ): Promise<void> {
-    const { host, plan } = this.boot;
+    const { host, plan, fresh } = this.boot;
+    // As late as can be: what fails before leaves the disks as they are.
+    if (fresh) await removeDisks(host, this.#record.id);
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });

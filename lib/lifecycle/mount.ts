@@ -33,7 +33,7 @@ export interface MountOptions {
  * Adds a share to a running machine. When it returns the guest has it; a failure on the way leaves
  * nothing.
  *
- * @throws {NixboxError} if the source is no directory or must not be shared, or the target is taken.
+ * @throws {NixboxError} if the source is not a directory or must not be shared, or the target is taken.
  */
 export async function mountShare(
   host: Host,
@@ -110,7 +110,7 @@ async function realDirectory(
     throw fileError(`${source} cannot be shared`, error);
   }
   if (info.isDirectory) return { source: real, identity: `${info.dev}:${info.ino}` };
-  throw new NixboxError(`${source} is no directory, and only directories can be shared`, {
+  throw new NixboxError(`${source} is not a directory, and only directories can be shared`, {
     hint: `copy a file: \`nixbox cp ${source} vm:\``,
   });
 }

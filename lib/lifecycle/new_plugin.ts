@@ -25,7 +25,7 @@ export async function newPlugin(
   reserved: readonly string[],
 ): Promise<string> {
   if (!/^[a-z][a-z0-9-]{0,40}$/.test(name)) {
-    throw new NixboxError(`"${name}" is no name for a plugin`, {
+    throw new NixboxError(`"${name}" is not a name for a plugin`, {
       hint: "a to z, 0 to 9 and -, beginning with a letter",
       exitCode: 2,
     });

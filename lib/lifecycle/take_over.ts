@@ -23,7 +23,7 @@ export interface TakenOver {
  * evaluated or followed: the earlier tool's guest could write there. `nixbox trust` shows the config
  * before it is used.
  *
- * @returns `undefined` if this is no such project.
+ * @returns `undefined` if this is not such a project.
  * @throws {NixboxError} if its machine still runs, or a file cannot be moved; what was done is undone.
  */
 export async function takeOver(host: Host, project: Project): Promise<TakenOver | undefined> {
@@ -86,7 +86,7 @@ async function mendGitignore(project: Project, notes: string[]): Promise<void> {
   );
 }
 
-/** `[]` where there is none; `undefined` for what is no ordinary file. */
+/** `[]` where there is none; `undefined` for what is not an ordinary file. */
 async function linesOf(file: string): Promise<readonly string[] | undefined> {
   if (!await exists(file)) return [];
   const { isFile, size } = await Deno.lstat(file);

@@ -48,8 +48,10 @@ export const tapEngine: Engine = {
     }
     for (const share of plan.record.shares) warnOfHome(host, share, emit);
     const timeoutMs = options.timeoutMs ?? (input.acceleration === "hardware" ? 90_000 : 300_000);
-    const { scripts } = options;
-    const boot = new TapBoot({ host, place, project, plan, scripts, timeoutMs, signal, emit });
+    const { scripts, fresh = false } = options;
+    const boot = new TapBoot(
+      { host, place, project, plan, scripts, timeoutMs, fresh, signal, emit },
+    );
     try {
       await act([...boot.steps], emit, signal, () => boot.finish());
     } catch (error) {

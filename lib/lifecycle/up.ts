@@ -31,6 +31,8 @@ export interface UpOptions {
   readonly timeoutMs?: number;
   /** Aborts, and undoes what was done. */
   readonly signal?: AbortSignal;
+  /** Start with empty disks: what earlier boots kept on the machine's own is removed. */
+  readonly fresh?: boolean;
   /** Where slots are kept; for tests. */
   readonly place?: SlotPlace;
 }
@@ -64,7 +66,10 @@ export async function up(
   });
   try {
     const earlier = await earlierMachine(host, place, project.id, emit);
-    if (earlier !== undefined) return { record: earlier, wasUp: true };
+    if (earlier !== undefined) {
+      if (options.fresh === true) throw stillUp(earlier);
+      return { record: earlier, wasUp: true };
+    }
     await using accepted = await tellStep(
       emit,
       "read the config",
@@ -97,6 +102,13 @@ export async function up(
   }
 }
 
+function stillUp({ name }: VmRecord): NixboxError {
+  return new NixboxError(`${name} is up, with its disk`, {
+    where: "--fresh",
+    hint: "`nixbox down` first, then `nixbox up --fresh`",
+  });
+}
+
 /** What `up` would do. Nothing is built, started or changed; the slot is the lowest. */
 export async function planUp(
   host: Host,
@@ -112,6 +124,9 @@ export async function planUp(
   );
   const { config } = accepted;
   await keepFromMounts(config.mounts);
+  if (options.fresh === true) {
+    emit({ kind: "note", message: "the machine's disks would be removed before it starts" });
+  }
   const place = options.place ?? defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
@@ -148,7 +163,7 @@ async function prepareUp(
     const isThere = await exists(mount.source);
     throw new NixboxError(
       isThere
-        ? `${mount.source} is no directory, and only directories can be shared`
+        ? `${mount.source} is not a directory, and only directories can be shared`
         : `there is no directory ${mount.source} to share`,
       { where: `mounts[${index}].source`, hint: "make it, or fix the path" },
     );

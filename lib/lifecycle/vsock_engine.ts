@@ -22,10 +22,12 @@ export const vsockEngine: Engine = {
   },
 
   async boot(host, project, config, options, emit) {
-    const { place, signal, scripts, timeoutMs = 90_000 } = options;
+    const { place, signal, scripts, timeoutMs = 90_000, fresh = false } = options;
     const plan = makeVsockPlan(await planInput(host, project, config, options, emit));
     for (const share of [...plan.record.shares, ...plan.overSsh]) warnOfHome(host, share, emit);
-    const boot = new VsockBoot({ host, place, project, plan, scripts, timeoutMs, signal, emit });
+    const boot = new VsockBoot(
+      { host, place, project, plan, scripts, timeoutMs, fresh, signal, emit },
+    );
     await act([...boot.steps], emit, signal, () => boot.finish());
     return boot.record;
   },

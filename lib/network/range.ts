@@ -28,7 +28,7 @@ export async function chooseRange(
   const chosen = (await readFile(rangeFile))?.trim();
   if (chosen !== undefined) return checkRange(chosen);
   const taken = [...subnets, ...routes, ...addresses.map((address) => `${address}/32`)];
-  // A VPN's route to all of 10.0.0.0/8 is no network that could not do without a part of it.
+  // A VPN's route to all of 10.0.0.0/8 is not a network that could not do without a part of it.
   const narrow = taken.filter((range) => Number(range.split("/")[1]) > 8);
   const freeOf = (others: readonly string[]) =>
     candidates.find((range) => !others.some((other) => overlaps(other, range)));

@@ -113,7 +113,7 @@ const problems: Readonly<Record<string, string>> = {
   "unresolved": "the name has no address that may be reached",
   "long": "a name that is too long to be asked for",
   "unreachable": "no address of the name answers",
-  "method": "a request that is no plain HTTP to one host",
+  "method": "a request that is not plain HTTP to one host",
 };
 
 /** Tells of refused names, those that are alike as one. */

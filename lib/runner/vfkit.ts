@@ -92,7 +92,7 @@ export function readVfkit(script: RunnerScript): Omit<RunnerView, "hypervisor"> 
 function readNumber(list: ArgumentList, flag: "--cpus" | "--memory"): number {
   const found = list.require(flag, "set it");
   if (/^\d+$/.test(found.value)) return Number(found.value);
-  throw list.lacking(`${flag} ${found.value} is no number`, found.line);
+  throw list.lacking(`${flag} ${found.value} is not a number`, found.line);
 }
 
 /** With a socket, microvm.nix's script makes its path absolute itself: SOCKET_ABS holds it. */
@@ -185,7 +185,7 @@ function setSocket(list: ArgumentList, path: string): void {
   else list.replace(found, uri);
 }
 
-/** `stdio` makes vfkit exit where stdin is no terminal. */
+/** `stdio` makes vfkit exit where stdin is not a terminal. */
 function setConsole(list: ArgumentList, path: string): void {
   list.removeFlags("--device", (value) => parse(value)[0]?.key === "virtio-serial");
   list.append("--device", `virtio-serial,logFilePath=${requirePlainPath(list, path)}`);

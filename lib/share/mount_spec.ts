@@ -105,5 +105,8 @@ function csvFields(text: string): string[] {
 }
 
 function wrong(text: string, what: string): NixboxError {
-  return new NixboxError(`"${text}" is no share: ${what}`, { hint: `write ${forms}`, exitCode: 2 });
+  return new NixboxError(`"${text}" is not a share: ${what}`, {
+    hint: `write ${forms}`,
+    exitCode: 2,
+  });
 }

@@ -59,7 +59,7 @@ export interface SlotState {
   readonly problem?: string;
 }
 
-/** The slots that are claimed. What somebody else than root laid there without right is no claim. */
+/** The slots that are claimed. What somebody else than root laid there without right is not a claim. */
 export async function readSlots(host: Host, place: SlotPlace): Promise<SlotState[]> {
   const states: SlotState[] = [];
   for (let slot = 0; slot < slotCount; slot++) {

@@ -132,9 +132,9 @@ Deno.test("cp moves files both ways, with modes and times, and writes nowhere el
     [["vm:/dev/null", "x"], 1, /no file and no directory/],
     [["vm:/root", "x"], 1, /cannot|Permission denied/],
     [["file", "vm:/nowhere/x"], 1, /there is no directory \/nowhere/],
-    [["file", "vm:out/"], 1, /out\/ is no directory/],
+    [["file", "vm:out/"], 1, /out\/ is not a directory/],
     [["vm:out", "nowhere/x"], 1, /cannot be written/],
-    [["vm:out", "vm:linked", "newname"], 1, /newname is no directory/],
+    [["vm:out", "vm:linked", "newname"], 1, /newname is not a directory/],
   ];
   for (const [words, expected, says] of wrong) {
     await t.step(`wrong: ${words.join(" ")}`, async () => {

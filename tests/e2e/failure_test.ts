@@ -165,7 +165,7 @@ Deno.test("down ends an up that hangs, in a script or before there is a record, 
   }
 });
 
-Deno.test("a down that is under way is no leftover, and one that was killed is", async () => {
+Deno.test("a down that is under way is not a leftover, and one that was killed is", async () => {
   await using project = await TestProject.make('hooks.pre-down = [ "true" ];');
   await project.up("runner-deaf");
   const down = project.start(["down"]);

@@ -86,7 +86,7 @@ Deno.test("the guest's own questions of DHCP and ARP are answered", async () => 
   assert.match((await slot.run("ip neigh show 10.201.31.1")).stdout, /lladdr/);
 });
 
-Deno.test("a host that forwards for its machines is no router for its neighbours", async () => {
+Deno.test("a host that forwards for its machines is not a router for its neighbours", async () => {
   const outside = ["ip", "netns", "exec", "internet"];
   // From its LAN by way of the host to its other network: a place that answers to both.
   await run([

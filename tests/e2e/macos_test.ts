@@ -188,7 +188,7 @@ Deno.test("macOS: what a guest wrote into .nixbox is not run before it was looke
       await Deno.symlink("/etc/hostname", key);
       const up = await project.up("runner-vfkit");
       assert.equal(up.code, 1);
-      assert.match(up.stderr, /identity_ed25519 is no plain file/);
+      assert.match(up.stderr, /identity_ed25519 is not a plain file/);
     },
   );
   await assertNothingLeft();

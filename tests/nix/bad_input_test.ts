@@ -42,7 +42,7 @@ const packages: readonly (readonly [string, string, RegExp])[] = [
     "python3Packages",
     /is a set of packages; name one of them: "python3Packages\.NAME"/,
   ],
-  ["something that is no package", "stdenv.hostPlatform.isLinux", /is no package of nixpkgs/],
+  ["something that is not a package", "stdenv.hostPlatform.isLinux", /is not a package of nixpkgs/],
   ["nothing alike", "qqqqqqqqqqq", /no package "qqqqqqqqqqq"; search\.nixos\.org/],
 ];
 
@@ -104,7 +104,7 @@ for (const [what, text, says] of modules) {
   });
 }
 
-Deno.test("a lock that is not what it says, lacks an input, or is no lock at all", async (t) => {
+Deno.test("a lock that is not what it says, lacks an input, or is not a lock at all", async (t) => {
   await using project = await TestProject.make();
   const directory = `${project.directory}/.nixbox`;
   await lockStandIns(directory);

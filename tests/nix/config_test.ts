@@ -201,7 +201,7 @@ Deno.test("values of env reach us byte for byte", async () => {
 
 const refused: readonly (readonly [string, string, RegExp, Record<string, string>?])[] = [
   ["a syntax error is Nix's own message", "{ name = ; }", /syntax error, unexpected/],
-  ["a config that is no set", "[ ]", /is not an attribute set/],
+  ["a config that is not a set", "[ ]", /is not an attribute set/],
   ["a plugin that sets env, by name", "{ plugins = [ ./p.nix ]; }", /plugin "p" sets env/, {
     "p.nix": '{ env.A = "x"; }',
   }],
@@ -211,9 +211,14 @@ const refused: readonly (readonly [string, string, RegExp, Record<string, string
     /plugin "p" names plugins/,
     { "p.nix": '{ plugins = [ "github" ]; }' },
   ],
-  ["a plugin that is no set", "{ plugins = [ ./p ]; }", /plugin "p": .* is not an attribute set/, {
-    "p/default.nix": "[ ]",
-  }],
+  [
+    "a plugin that is not a set",
+    "{ plugins = [ ./p ]; }",
+    /plugin "p": .* is not an attribute set/,
+    {
+      "p/default.nix": "[ ]",
+    },
+  ],
   [
     "an error in a plugin, by its file",
     "{ plugins = [ ./p.nix ]; }",

@@ -65,7 +65,7 @@ async function pathsInText(text: string, place: WordPlace): Promise<readonly str
 
 /**
  * The words of a line of shell: without quotes and backslashes, what stands in quotes also as a whole,
- * and what follows "=" also by itself. Where its output goes is no file that it reads.
+ * and what follows "=" also by itself. Where its output goes is not a file that it reads.
  */
 export function wordsOf(line: string): readonly string[] {
   const text = line.replaceAll(/(?:\d|&)?>{1,2}\s*("[^"]*"|'[^']*'|[^\s;|&<>()]+)/g, " ");

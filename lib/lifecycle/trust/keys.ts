@@ -83,7 +83,7 @@ async function keyFiles({ configDirectory }: Project): Promise<readonly KeyFile[
   return found;
 }
 
-/** What is no plain file is refused where keys are made. */
+/** What is not a plain file is refused where keys are made. */
 async function readKey(path: string): Promise<string | undefined> {
   const info = await lstatIfExists(path);
   if (info === undefined || !info.isFile || info.size > mostKeyBytes) return undefined;

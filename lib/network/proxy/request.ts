@@ -16,7 +16,7 @@ export type RequestBody =
   | { readonly kind: "length"; readonly bytes: number }
   | { readonly kind: "chunked" };
 
-/** A head that is no request which this proxy takes. */
+/** A head that is not a request which this proxy takes. */
 export interface Malformed {
   readonly kind: "malformed";
   /** The status of the answer. */
@@ -50,7 +50,7 @@ export function parseProxyRequest(head: string): ProxyRequest | Malformed {
   const [line = "", ...fieldLines] = head.split("\r\n");
   const [, method, target, version] = /^(\S+) (\S+) (HTTP\/\d\.\d)$/.exec(line) ?? [];
   if (method === undefined || target === undefined || !token.test(method)) {
-    return malformed(400, "the first line is no request");
+    return malformed(400, "the first line is not a request");
   }
   if (version !== "HTTP/1.1" && version !== "HTTP/1.0") {
     return malformed(400, `${version} is not spoken here`);
@@ -135,7 +135,7 @@ function bodyOf(fields: readonly Field[]): RequestBody | Malformed {
   const [length, ...more] = lengths;
   if (length === undefined) return { kind: "none" };
   if (more.length > 0 || !/^\d{1,15}$/.test(length.value)) {
-    return malformed(400, "a Content-Length that is no number, or several");
+    return malformed(400, "a Content-Length that is not a number, or several");
   }
   const bytes = Number(length.value);
   return bytes === 0 ? { kind: "none" } : { kind: "length", bytes };

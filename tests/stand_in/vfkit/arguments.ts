@@ -126,7 +126,9 @@ function disk(options: Options): Disk {
 function share(options: Options): Share {
   known(options, ["sharedDir", "mountTag"]);
   const directory = options.get("sharedDir") ?? "";
-  if (!Deno.statSync(directory).isDirectory) throw new UsageError(`${directory} is no directory`);
+  if (!Deno.statSync(directory).isDirectory) {
+    throw new UsageError(`${directory} is not a directory`);
+  }
   return { directory, tag: options.get("mountTag") ?? "" };
 }
 
@@ -145,7 +147,7 @@ function card(options: Options): string | undefined {
   return options.get("mac");
 }
 
-/** vfkit makes stdin raw (Tcgetattr), and ends where that is no terminal. */
+/** vfkit makes stdin raw (Tcgetattr), and ends where that is not a terminal. */
 function consoleLog(devices: readonly Options[], isTerminal: boolean): string | undefined {
   for (const options of devices) {
     known(options, ["logFilePath", "stdio", "pty"]);
@@ -156,7 +158,7 @@ function consoleLog(devices: readonly Options[], isTerminal: boolean): string | 
   return devices[0]?.get("logFilePath");
 }
 
-/** `unix://rel` has the host rel; none:// is no service. */
+/** `unix://rel` has the host rel; none:// is not a service. */
 function apiSocket(uri: string | undefined): string | undefined {
   if (uri === undefined || uri === "none://") return undefined;
   const path = /^unix:\/\/(\/.*)$/.exec(uri)?.[1];

@@ -19,7 +19,7 @@ Deno.test("only what changed is told", () => {
   assert.equal(change?.to.version, "f".repeat(40));
 });
 
-Deno.test("an input that is new has no former version; what is no lock has no inputs", () => {
+Deno.test("an input that is new has no former version; what is not a lock has no inputs", () => {
   assert.equal(lockChanges("{}", own).every(({ from }) => from === undefined), true);
   for (const bad of ["", "{}", '{"nodes":{}}', "[]"]) assert.equal(lockedInputs(bad), undefined);
 });

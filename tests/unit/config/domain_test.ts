@@ -55,7 +55,7 @@ for (
     `${"a.".repeat(130)}org`,
   ]
 ) {
-  Deno.test(`${JSON.stringify(text).slice(0, 24)} is no domain`, () => {
+  Deno.test(`${JSON.stringify(text).slice(0, 24)} is not a domain`, () => {
     ok(parseDomain(text).problem !== undefined);
   });
 }

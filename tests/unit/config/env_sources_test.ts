@@ -46,7 +46,7 @@ for (const [what, source, says] of wrong) {
   });
 }
 
-Deno.test("a file that is no text is refused", async () => {
+Deno.test("a file that is not text is refused", async () => {
   await Deno.writeFile(`${directory}/binary`, new Uint8Array([0xff, 0xfe, 0x41]));
   await assert.rejects(resolve({ X: { file: `${directory}/binary` } }), /is not text in UTF-8/);
 });

@@ -46,7 +46,7 @@ Deno.test("a project is the same one by a symlink", () =>
     assertEquals(byLink, await projectAt(host, directory));
   }));
 
-Deno.test("a .nixbox without a config is no project", () =>
+Deno.test("a .nixbox without a config is not a project", () =>
   withProject(async (_, directory) => {
     await Deno.mkdir(`${directory}/deep/.nixbox`);
     assertEquals((await findProject(host, `${directory}/deep`)).directory, directory);

@@ -83,7 +83,7 @@ const refused: readonly [what: string, changes: Record<string, unknown>, problem
     'network.allowPrivate[0] is "10.1.2.0/16": has host bits: write 10.1.0.0/16, or the one address with /32',
   ],
   [
-    "inspection that is no switch",
+    "inspection that is not a switch",
     { "network.inspect": "yes" },
     'network.inspect is "yes": must be true or false',
   ],
@@ -140,7 +140,7 @@ for (const name of ["a", "my-project", "x1", "a".repeat(63), "0"]) {
 for (
   const name of ["", "-a", "a-", "A", "a_b", "a.b", "a b", "a".repeat(64), "a\n", "ä", "$(id)"]
 ) {
-  Deno.test(`${JSON.stringify(name).slice(0, 12)} (${name.length}) is no host name`, () => {
+  Deno.test(`${JSON.stringify(name).slice(0, 12)} (${name.length}) is not a host name`, () => {
     const [problem = "", ...others] = problemsOf(sampleWith({ name }));
     match(problem, /^name is .*: must be a host name/);
     assertEquals(others, []);
@@ -260,7 +260,7 @@ for (
 }
 
 for (const name of ["1A", "A-B", "A B", "A=B", "", "Ä"]) {
-  Deno.test(`${JSON.stringify(name)} is no variable's name`, () => {
+  Deno.test(`${JSON.stringify(name)} is not a variable's name`, () => {
     match(problemsOf(sampleWith({ env: { [name]: "x" } }))[0] ?? "", /must be a variable's name/);
   });
 }

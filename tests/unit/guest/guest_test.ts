@@ -44,7 +44,7 @@ Deno.test("what a guest may have put in the place of keys is named, and not read
   const host = await detectHost();
   const directory = await Deno.makeTempDir();
   await Deno.symlink("/etc", `${directory}/ssh`);
-  await assert.rejects(ensureKeys(host, directory, "box"), /ssh is no directory/);
+  await assert.rejects(ensureKeys(host, directory, "box"), /ssh is not a directory/);
   await Deno.remove(`${directory}/ssh`);
   await ensureKeys(host, directory, "box");
   const { publicFile } = projectKeys(directory).host;
@@ -174,7 +174,7 @@ Deno.test("a link in a key's place is an error, and nothing of what it leads to 
   const { identity } = projectKeys(directory);
   await Deno.remove(identity.privateFile);
   await Deno.symlink("/etc/hostname", identity.privateFile);
-  await assert.rejects(ensureKeys(host, directory, "box"), /identity_ed25519 is no plain file/);
+  await assert.rejects(ensureKeys(host, directory, "box"), /identity_ed25519 is not a plain file/);
   await Deno.remove(directory, { recursive: true });
 });
 

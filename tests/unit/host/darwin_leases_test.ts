@@ -62,7 +62,7 @@ const cases: readonly (readonly [what: string, text: string, address: string | u
   ["keys that nobody knows", lease({ zone: "7", "odd line": "" }), "192.168.64.3"],
   ["no address", lease({ ip_address: "" }), undefined],
   ["an address that is none", lease({ ip_address: "192.168.64.300" }), undefined],
-  ["an end that is no number", lease({ lease: "soon" }), undefined],
+  ["an end that is not a number", lease({ lease: "soon" }), undefined],
   ["half a record after a whole one", lease({}) + lease({}).slice(0, 30), "192.168.64.3"],
   ["half a record", lease({}).slice(0, 40), undefined],
   ["CR and LF", lease({}).replaceAll("\n", "\r\n"), "192.168.64.3"],

@@ -49,7 +49,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     strictEqual((await connecting).message, "the hypervisor ended (exit 7)");
   });
 
-  Deno.test(`${name}: one that is no hypervisor is told`, async () => {
+  Deno.test(`${name}: one that is not a hypervisor is told`, async () => {
     await using socket = await TemporarySocket.make();
     using listener = Deno.listen({ transport: "unix", path: socket.path });
     const serving = (async () => {

@@ -13,7 +13,7 @@ Deno.test("qmp: greeting, event, answer and error are told apart", () => {
 });
 
 for (const line of ["220 mail ready", "{}", "[]", '{"id":1}', '{"error":"x"}', "{"]) {
-  Deno.test(`qmp: ${line} is no message`, () => {
+  Deno.test(`qmp: ${line} is not a message`, () => {
     throws(() => parseQmp(line), /something unknown/);
   });
 }

@@ -74,7 +74,7 @@ Deno.test("the inspector's log is read by its own lines only", () => {
   assert.match(third?.reason ?? "", /names another site when the server asks/);
 });
 
-Deno.test("no line is offered for what is no domain", () => {
+Deno.test("no line is offered for what is not a domain", () => {
   const name = (text: string) =>
     ({ time: 0, name: text, how: "http", address: "1.2.3.4" }) as const;
   for (const text of ["203.0.113.1", "a b", 'x";', "one"]) {

@@ -134,7 +134,7 @@ const unreadable: readonly [claim: string, change: (text: string) => string, Reg
     /:11$/,
   ],
   ["no memory", (text) => text.replace("-m 65536M", ""), /no -m\b/, /:11$/],
-  ["a memory that is no size", (text) => text.replace("65536M", "much"), /-m much/, /:11$/],
+  ["a memory that is not a size", (text) => text.replace("65536M", "much"), /-m much/, /:11$/],
   [
     "a number of vCPUs from the shell",
     (text) => text.replace("-smp 256", "-smp $N"),

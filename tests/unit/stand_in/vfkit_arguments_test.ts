@@ -58,7 +58,7 @@ const refused: readonly (readonly [what: string, words: readonly string[], says:
   ],
   ["an empty disk", device(`virtio-blk,path=${empty}`), /is empty/],
   ["read-only sharing", device(`virtio-fs,sharedDir=${directory},readonly`), /unknown option/],
-  ["a share that is no directory", device(`virtio-fs,sharedDir=${disk}`), /is no directory/],
+  ["a share that is not a directory", device(`virtio-fs,sharedDir=${disk}`), /is not a directory/],
   ["the console on a pipe", device("virtio-serial,stdio"), /inappropriate ioctl/],
   ["a card with no backend", device("virtio-net,mac=02:00:00:00:00:01"), /backend/],
   ["a relative socket", device("virtio-vsock,port=1,socketURL=ssh,connect"), /invalid socket path/],

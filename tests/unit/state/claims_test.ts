@@ -60,7 +60,7 @@ async function theirs(path: string, text: string): Promise<void> {
 }
 
 for (const [what, plant] of plants) {
-  Deno.test(`${what} that another user laid on a slot is no claim, and is replaced`, async () => {
+  Deno.test(`${what} that another user laid on a slot is not a claim, and is replaced`, async () => {
     await using place = await SlotsForTest.make();
     const { host } = place;
     await plant(place.file(0));

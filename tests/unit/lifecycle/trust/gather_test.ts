@@ -102,7 +102,7 @@ const rows: readonly (readonly [string, Record<string, string>, readonly string[
     "p/.nixbox/config.nix": "{ scripts = [ ./a.sh ]; x = builtins.readFile ./a.sh; }",
     "p/.nixbox/a.sh": "",
   }, [".nixbox/a.sh", ".nixbox/config.nix"]],
-  ["a script that is written by Nix is no script of the guest's", {
+  ["a script that is written by Nix is not a script of the guest's", {
     "p/.nixbox/config.nix": "{ scripts = [ (f ./a.sh) ./gen.nix ]; }",
     "p/.nixbox/a.sh": "",
     "p/.nixbox/gen.nix": "",

@@ -65,7 +65,7 @@ Deno.test("proxy: off lets nothing through, open every name", () => {
 const dials = (address: string, change: Partial<NetworkPolicy> = {}, own: OwnAddress[] = []) =>
   addressesToDial({ ...policy, ...change }, [address], own, 443).length === 1;
 
-// First and last of each range that is no public one, and the addresses beside it.
+// First and last of each range that is not a public one, and the addresses beside it.
 const borders: readonly (readonly [outside: string, first: string, last: string, after: string])[] =
   [
     ["", "0.0.0.0", "0.255.255.255", "1.0.0.0"],

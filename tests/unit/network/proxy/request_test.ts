@@ -106,7 +106,7 @@ const refused: readonly (readonly [what: string, text: string])[] = [
   ["an empty host", "GET http:///x HTTP/1.1"],
   ["port 0", "CONNECT a.test:0 HTTP/1.1"],
   ["port 65536", "CONNECT a.test:65536 HTTP/1.1"],
-  ["a port that is no number", "CONNECT a.test:443x HTTP/1.1"],
+  ["a port that is not a number", "CONNECT a.test:443x HTTP/1.1"],
   ["CONNECT without a port", "CONNECT a.test HTTP/1.1"],
   ["CONNECT of an address", "CONNECT http://a.test/ HTTP/1.1"],
   ["CONNECT with a user", "CONNECT x@a.test:443 HTTP/1.1"],
