@@ -16,8 +16,8 @@ interface LogSource {
 }
 
 /**
- * The text of one log, in pieces of whole lines as it grows. Ends at the end of the log, or, with `follow`, when
- * `signal` aborts.
+ * The text of one log, in pieces of whole lines as it grows. Ends at the end of the log, or, with
+ * `follow`, when `signal` aborts.
  *
  * @throws {NixboxError} if there is no such log (yet).
  */
@@ -34,6 +34,10 @@ export async function* readLog(
     throw new NixboxError(`there is no ${name} log`, {
       hint: "a machine writes its logs from its first `nixbox up` on; dnsmasq's ends with `down`",
     });
+  }
+  // The part from before a log was cut (log_watch.ts) comes first, and once.
+  for (const file of files.map((name) => `${name}.old`)) {
+    if (await exists(file)) yield* new LogReader(file, source.matches).more();
   }
   const readers = files.map((file) => new LogReader(file, source.matches));
   do {

@@ -15,6 +15,7 @@ import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
 import { handOver } from "./hand_over.ts";
+import { removeOlderParts, startLogWatch } from "./log_watch.ts";
 import type { MachinePlan } from "./machine_plan.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
 import type { Step } from "./steps.ts";
@@ -113,6 +114,7 @@ export abstract class MachineBoot<P extends MachinePlan> {
     if (fresh) await removeDisks(host, this.#record.id);
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
+    await removeOlderParts(logs);
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
     const { id } = this.#record;
     const options = { logFile, cwd: directory, owner: id };
@@ -123,6 +125,7 @@ export abstract class MachineBoot<P extends MachinePlan> {
         pidFile: `${this.#record.runtimeDirectory}/vmm.pid`,
       });
     await this.save({ vmm: process.identity });
+    if (host.guestLink === "tap") await startLogWatch(host, process.identity, id, logs);
     await started?.(process.identity);
     const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);
     this.#signal = AbortSignal.any([this.#signal, death]);

@@ -130,6 +130,8 @@ function setConsole(list: ArgumentList, path: string): void {
     { key: "file" },
     { key: "id", value: id },
     { key: "path", value: path },
+    // What is cut while the guest runs stays short.
+    { key: "append", value: "on" },
   ];
   const serial = list.values("-serial")[0];
   const id = serial?.value.startsWith("chardev:")

@@ -253,7 +253,7 @@ const cases: readonly Case[] = [
     claim: "the console in a file, under the chardev's old name",
     of: "qemu",
     changes: { consoleLog: "/var/a,b.log" },
-    holds: ["file,id=stdio,path=/var/a,,b.log"],
+    holds: ["file,id=stdio,path=/var/a,,b.log,append=on"],
     lacks: [/^stdio,/],
   },
   {
