@@ -51,7 +51,7 @@ export async function startLogWatch(
   const tools = [await tool("stat"), await tool("tail"), await tool("sleep")];
   const args = [`${vmm.pid}`, `${longest}`, directory, ...tools];
   const { identity } = await spawnDetached(host, ["/bin/sh", "-c", program, programName, ...args], {
-    logFile: "/dev/null",
+    logFile: `${directory}/log-watch.log`,
     cwd: "/",
     owner,
   });

@@ -7,8 +7,13 @@ import { readDnsmasqLog } from "../network/dnsmasq_log.ts";
 import { inspectorPaths } from "../network/inspector.ts";
 import { readInspectorLog } from "../network/inspector_log.ts";
 import { readProxyLog } from "../network/proxy/log.ts";
-import { type Refusal, refusalOfAddress, refusalsOfNames } from "../network/refusals.ts";
-import { readRefusedSets } from "../network/refused_sets.ts";
+import {
+  type Refusal,
+  refusalOfAddress,
+  refusalsOfNames,
+  type RefusedAddress,
+} from "../network/refusals.ts";
+import { readRefusedSets, watchRefusedSets } from "../network/refused_sets.ts";
 import { hasTap, hasVsock, type VmRecord, type VsockRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { statePaths } from "../state/store.ts";
@@ -27,17 +32,26 @@ export async function networkLog(
   id: string,
   place: SlotPlace = defaultSlotPlace,
 ): Promise<readonly Refusal[]> {
-  return await refusalsOf(host, await requireRunning(host, id), place);
+  const record = await requireRunning(host, id);
+  const addresses = hasTap(record)
+    ? await readRefusedSets(host, slotAddresses(record.network.slot))
+    : [];
+  return await refusalsOf(host, record, addresses, place);
 }
 
-async function refusalsOf(host: Host, record: VmRecord, place: SlotPlace): Promise<Refusal[]> {
+/** @param addresses What the firewall has refused. */
+async function refusalsOf(
+  host: Host,
+  record: VmRecord,
+  addresses: readonly RefusedAddress[],
+  place: SlotPlace,
+): Promise<Refusal[]> {
   if (hasVsock(record)) return await refusalsOfProxy(host, record);
   if (!hasTap(record)) return [];
   const { policy, address, slot } = record.network;
   const { directory, log } = dnsmasqPaths(place.directory, slot);
   const dns = readDnsmasqLog(await readWithOlder(log), Date.now(), address);
   const connections = readInspectorLog(await readWithOlder(inspectorPaths(directory).log));
-  const addresses = await readRefusedSets(host, slotAddresses(slot));
   return [
     ...refusalsOfNames([...dns.refused, ...connections], policy),
     ...addresses.map((one) => refusalOfAddress(one, policy, dns.names.get(one.address) ?? [])),
@@ -66,15 +80,29 @@ export async function* followNetworkLog(
   place: SlotPlace = defaultSlotPlace,
 ): AsyncIterable<Refusal> {
   const counts = new Map<string, number>();
-  let record = await requireRunning(host, id);
   while (!signal.aborted) {
-    for (const refusal of await refusalsOf(host, record, place)) {
-      const key = `${refusal.asked}\n${refusal.reason}`;
-      if (counts.get(key) === refusal.count) continue;
-      counts.set(key, refusal.count);
-      yield refusal;
+    for await (const addresses of looks(host, await requireRunning(host, id))) {
+      if (signal.aborted) return;
+      const record = await requireRunning(host, id);
+      for (const refusal of await refusalsOf(host, record, addresses, place)) {
+        const key = `${refusal.asked}\n${refusal.reason}`;
+        if (counts.get(key) === refusal.count) continue;
+        counts.set(key, refusal.count);
+        yield refusal;
+      }
     }
     await sleep(500, signal).catch(() => {});
-    if (!signal.aborted) record = await requireRunning(host, id);
   }
+}
+
+/** What the firewall has refused, twice a second; nothing, once, where it cannot be asked. */
+async function* looks(host: Host, record: VmRecord): AsyncGenerator<readonly RefusedAddress[]> {
+  let hasLooked = false;
+  if (hasTap(record)) {
+    for await (const addresses of watchRefusedSets(host, slotAddresses(record.network.slot))) {
+      hasLooked = true;
+      yield addresses;
+    }
+  }
+  if (!hasLooked) yield [];
 }

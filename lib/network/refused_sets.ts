@@ -1,7 +1,9 @@
 import * as z from "zod/mini";
+import { linesAsRoot } from "../host/as_root.ts";
 import type { Host } from "../host/host.ts";
+import { rootProgram } from "../host/programs.ts";
 import type { SlotAddresses } from "./addresses.ts";
-import { runInNamespace } from "./namespace.ts";
+import { inNamespace, runInNamespace } from "./namespace.ts";
 import type { RefusedAddress, RefusedBy } from "./refusals.ts";
 
 const value = z.union([z.string(), z.number()]);
@@ -51,6 +53,20 @@ export async function readRefusedSets(host: Host, slot: Slot): Promise<RefusedAd
     { accept: "any" },
   );
   return code === 0 ? parseRefusedSets(stdout, Date.now()) : [];
+}
+
+/** Prints the table twice a second, a line each time, until it is gone or nobody reads. */
+const lookAgain = 'while "$0" --json list table inet "$1"; do sleep 0.5; done';
+
+/** As {@linkcode readRefusedSets}, twice a second by one command of root's. Ends with the table. */
+export async function* watchRefusedSets(
+  host: Host,
+  slot: Slot,
+): AsyncGenerator<RefusedAddress[]> {
+  const argv = ["sh", "-c", lookAgain, rootProgram("nft"), slot.table];
+  for await (const line of linesAsRoot(host, inNamespace(slot.namespace, argv))) {
+    yield parseRefusedSets(line, Date.now());
+  }
 }
 
 /** Reads `nft --json list table`; an element's time is known from when it expires. */

@@ -30,6 +30,7 @@ Deno.test("an ordinary user with sudo boots a machine whose processes are that u
     assert.equal((await call("network", "allow", "evil.test")).code, 0);
     assert.equal((await call("run", "curl -sS -m 5 http://evil.test/")).code, 0);
     assert.match((await call("network", "log")).stdout, /80\.0\.113\.11 tcp\/80/);
+    await assertAsksRootOnce(project.directory);
     const logs = await call("logs", "dnsmasq");
     assert.match(logs.stdout, /DHCP/, logs.stderr);
     const doctor = await call("doctor");
@@ -40,3 +41,26 @@ Deno.test("an ordinary user with sudo boots a machine whose processes are that u
   }
   await assertNothingLeft();
 });
+
+/** However long `network log -f` goes on, it becomes root once. */
+async function assertAsksRootOnce(directory: string): Promise<void> {
+  const log = "/var/log/sudo-of-test.log";
+  await Deno.writeTextFile("/etc/sudoers.d/log", `Defaults logfile="${log}"\n`, { mode: 0o440 });
+  try {
+    const follow = [
+      "timeout",
+      "--signal=INT",
+      "5",
+      "as-dev",
+      ...nixboxArgv("network", "log", "-f"),
+    ];
+    const { stdout } = await run(follow, { cwd: directory, accept: "any", timeoutMs: 60_000 });
+    assert.match(stdout, /80\.0\.113\.11 tcp\/80/);
+    const asked = (await Deno.readTextFile(log)).split("\n").filter((line) =>
+      line.includes("USER=root")
+    );
+    assert.equal(asked.length, 1, asked.join("\n"));
+  } finally {
+    await Deno.remove("/etc/sudoers.d/log");
+  }
+}

@@ -11,7 +11,8 @@ const types = { listen: 0, open: 1, data: 2, end: 3, close: 4, credit: 5 } as co
 const windowBytes = 256 * 1024;
 
 interface Stream {
-  readonly connection: Deno.Conn;
+  /** Not there while the host's end is still dialled; what comes by then waits in `writing`. */
+  connection: Deno.Conn | undefined;
   credit: number;
   wake: (() => void) | undefined;
   writing: Promise<void>;
@@ -66,7 +67,7 @@ export class Multiplexer {
     for (const id of this.#streams.keys()) this.#drop(id);
   }
 
-  #add(id: number, connection: Deno.Conn): Stream {
+  #add(id: number, connection?: Deno.Conn): Stream {
     const stream: Stream = {
       connection,
       credit: windowBytes,
@@ -79,7 +80,7 @@ export class Multiplexer {
 
   #take(type: number, id: number, bytes: Uint8Array<ArrayBuffer>): void {
     if (type === types.open) {
-      void this.#accept(id, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
+      this.#accept(id, new DataView(bytes.buffer, bytes.byteOffset).getUint32(0));
       return;
     }
     const stream = this.#streams.get(id);
@@ -96,20 +97,24 @@ export class Multiplexer {
     }
   }
 
-  async #accept(id: number, port: number): Promise<void> {
-    try {
-      this.#add(id, await this.dial(port));
+  #accept(id: number, port: number): void {
+    const stream = this.#add(id);
+    const dialing = this.dial(port).then((connection) => {
+      stream.connection = connection;
+      if (this.#streams.get(id) !== stream) return connection.close();
       void this.#read(id);
-    } catch {
+    });
+    stream.writing = dialing.catch(async () => {
       await this.#send(types.close, id, new Uint8Array());
-    }
+      this.#drop(id);
+    });
   }
 
   async #write(id: number, stream: Stream, bytes: Uint8Array): Promise<void> {
+    const { connection } = stream;
+    if (connection === undefined) return;
     try {
-      for (let rest = bytes; rest.length > 0;) {
-        rest = rest.subarray(await stream.connection.write(rest));
-      }
+      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
       await this.#send(types.credit, id, number(bytes.length));
     } catch {
       await this.#send(types.close, id, new Uint8Array());
@@ -125,7 +130,7 @@ export class Multiplexer {
 
   async #read(id: number): Promise<void> {
     const stream = this.#streams.get(id);
-    if (stream === undefined) return;
+    if (stream?.connection === undefined) return;
     const chunk = new Uint8Array(32768);
     try {
       while (true) {
@@ -151,7 +156,7 @@ export class Multiplexer {
     stream.credit = Infinity;
     stream.wake?.();
     try {
-      stream.connection.close();
+      stream.connection?.close();
     } catch {
       // It has ended by itself.
     }
