@@ -56,7 +56,7 @@ EXAMPLES
   nixbox init && nixbox up     write an example config, then boot the machine
   nixbox run -- make test      run a command in it
   nixbox shell                 look around in it
-  nixbox down                  stop it and remove every trace
+  nixbox down                  stop it and clean up after it
 
 Every command also takes
      [--project DIR]           the project's directory, instead of the one you stand in

@@ -19,7 +19,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./up.ts")).command,
   },
   down: {
-    brief: "stop the machine and remove every trace of it",
+    brief: "stop the machine and clean up after it",
     load: async () => (await import("./down.ts")).command,
   },
   shell: {

@@ -15,7 +15,7 @@ interface Flags {
 
 export const command = buildCommand<Flags, [], CommandLineContext>({
   docs: {
-    brief: "stop the machine and remove every trace of it",
+    brief: "stop the machine and clean up after it",
     fullDescription:
       `Stops this project's machine: asks the guest, then presses its power button, then
 ends it by force; 15 seconds at most. Works with a broken config, a dead machine and a half-made one,
