@@ -1,5 +1,5 @@
 {
-  description = "nixbox: a NixOS machine of its own for code that you do not trust";
+  description = "nixbox: a NixOS machine for code that you do not trust";
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
@@ -57,7 +57,7 @@
         default = {
           type = "app";
           program = lib.getExe self.packages.${system}.nixbox;
-          meta.description = "a NixOS machine of its own for code that you do not trust";
+          meta.description = "a NixOS machine for code that you do not trust";
         };
       });
 

@@ -30,7 +30,7 @@ export async function buildCommandLine(
   const root = buildRouteMap<string, CommandLineContext>({
     routes: ordered,
     docs: {
-      brief: "its own NixOS machine for code that you do not trust",
+      brief: "a NixOS machine for code that you do not trust",
       fullDescription: fullDescription,
       hideRoute,
     },
@@ -50,7 +50,7 @@ export async function buildCommandLine(
   });
 }
 
-const fullDescription = `Its own NixOS machine for code that you do not trust, in one command.
+const fullDescription = `A NixOS machine for code that you do not trust, in one command.
 
 EXAMPLES
   nixbox init && nixbox up     write an example config, then boot the machine

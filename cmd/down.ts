@@ -26,8 +26,8 @@ guest; \`--forget\` removes it, with the logs and the build.
 EXAMPLES
   nixbox down
   nixbox down --force          do not ask the guest
-  nixbox down --forget         keep nothing of it: no disk, logs or build
-  nixbox down --all            every machine of yours`,
+  nixbox down --forget         remove its disk, logs and build, too
+  nixbox down --all            every machine of yours that there is (with --forget, of those)`,
   },
   parameters: {
     flags: {

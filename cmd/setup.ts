@@ -12,7 +12,7 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
       `Makes what the project needs once: the SSH keys under .nixbox/ssh. Does nothing that is
 done already; \`nixbox up\` does it too. Prints the guest's public key, to register with git hosts.
 A project of the earlier nixbox, the Bash tool, is taken over: its config and its key stay.
---rotate makes every key new: the login key, the guest's host key and its identity. A machine that
+--rotate makes new keys: the login key, the guest's host key and its identity. A machine that
 is up keeps the old ones until its next \`nixbox up\`.
 
 EXAMPLES
@@ -23,7 +23,7 @@ EXAMPLES
     flags: {
       rotate: {
         kind: "boolean",
-        brief: "make every key new",
+        brief: "make new keys",
         default: false,
         withNegated: false,
       },
@@ -45,7 +45,7 @@ EXAMPLES
       terminal.printError("its guest could write here: look at the config with `nixbox trust`");
     }
     if (!globals.quiet) {
-      const made = rotate ? "made every key new" : "made the project's keys";
+      const made = rotate ? "made new keys" : "made the project's keys";
       terminal.printError(result.madeKeys ? made : "the project's keys are there");
       if (rotate && result.isMachineUp) {
         terminal.printError("the machine that is up keeps the old ones until its next `nixbox up`");

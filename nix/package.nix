@@ -76,7 +76,7 @@ stdenvNoCC.mkDerivation {
   '';
 
   meta = {
-    description = "Its own NixOS machine for code that you do not trust";
+    description = "A NixOS machine for code that you do not trust";
     license = lib.licenses.mit;
     mainProgram = "nixbox";
     platforms = [

@@ -39,13 +39,19 @@ async function findLastBuild(buildDirectory: string): Promise<Built | undefined>
   return { ...parsed.data, isFresh: false };
 }
 
+/** The build that a machine of this project runs: it stays whatever else is built. */
+export interface BuildInUse {
+  /** False where the machine's record cannot be read: no build is removed then. */
+  readonly isKnown: boolean;
+  readonly hash?: string | undefined;
+}
+
 export interface BuildOptions {
   readonly force: boolean;
   readonly signal: AbortSignal;
   /** Name of the progress step that Nix's lines belong to. */
   readonly step: string;
-  /** Hash of the build that a machine of this project runs; it stays whatever else is built. */
-  readonly running?: string | undefined;
+  readonly inUse: BuildInUse;
 }
 
 /**
@@ -71,7 +77,7 @@ export async function build(
   const root = garbageCollectorRoot(buildDirectory, hash);
   const runnerDirectory = await buildStaged(nix, staged, root, options, emit);
   await keepLock(staged, project);
-  return await noteBuild(buildDirectory, { hash, runnerDirectory }, options.running);
+  return await noteBuild(buildDirectory, { hash, runnerDirectory }, options.inUse);
 }
 
 /** Each build has its own link, so that one that a machine still runs outlives the next. */
@@ -110,16 +116,23 @@ export async function buildStaged(
 export async function noteBuild(
   buildDirectory: string,
   built: { readonly hash: string; readonly runnerDirectory: string },
-  running: string | undefined,
+  inUse: BuildInUse,
 ): Promise<Built> {
   await writeTextAtomically(`${buildDirectory}/built.json`, `${JSON.stringify(built)}\n`);
+  if (inUse.isKnown) await removeOthers(buildDirectory, [built.hash, inUse.hash]);
+  return { ...built, isFresh: true };
+}
+
+async function removeOthers(
+  buildDirectory: string,
+  kept: readonly (string | undefined)[],
+): Promise<void> {
   const results = `${buildDirectory}/results`;
   for await (const { name } of Deno.readDir(results)) {
-    if (name !== built.hash && name !== running) await removeIfExists(`${results}/${name}`);
+    if (!kept.includes(name)) await removeIfExists(`${results}/${name}`);
   }
   // Where earlier versions kept the one link that there was.
-  if (running === undefined) await removeIfExists(`${buildDirectory}/result`);
-  return { ...built, isFresh: true };
+  if (kept.includes(undefined)) await removeIfExists(`${buildDirectory}/result`);
 }
 
 async function requireLock({ assets, files, configDirectory }: StageInput): Promise<void> {

@@ -58,7 +58,7 @@ export async function updateLock(
     const root = garbageCollectorRoot(buildDirectory, hash);
     const built = { hash, runnerDirectory: await buildStaged(nix, staged, root, options, emit) };
     await writeTextAtomically(`${project.configDirectory}/flake.lock`, after, 0o644);
-    const noted = await noteBuild(buildDirectory, built, options.running);
+    const noted = await noteBuild(buildDirectory, built, options.inUse);
     return { changes, built: noted, lock: after };
   } finally {
     await removeIfExists(staged);

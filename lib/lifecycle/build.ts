@@ -1,10 +1,11 @@
 import type { Project } from "../config/types.ts";
 import { assetsDirectory } from "../host/assets.ts";
+import { NixboxError } from "../host/error.ts";
 import { readTextIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
 import type { StageInput } from "../build/stage.ts";
-import { build, type Built, readLastBuild } from "../build/build.ts";
+import { build, type BuildInUse, type Built, readLastBuild } from "../build/build.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
 import { lockProject, readRecord, statePaths } from "../state/store.ts";
@@ -27,16 +28,26 @@ export async function buildRunner(
   const input = await stageInput(host, project, accepted, hypervisor);
   const { signal, force = false } = options;
   const directory = buildDirectory(host, project);
-  const running = (await readRecord(host, project.id))?.build;
+  const inUse = await buildInUse(host, project);
   const built = await tellStep(
     emit,
     step,
-    () => build(host, project, directory, input, { force, signal, step, running }, emit),
+    () => build(host, project, directory, input, { force, signal, step, inUse }, emit),
   );
   // The first build writes the project's lock.
   const lock = await readTextIfExists(`${directory}/stage/flake.lock`);
   if (lock !== undefined) await acceptLock(host, project, accepted, lock);
   return built;
+}
+
+/** What the project's machine runs, as its record says. */
+export async function buildInUse(host: Host, project: Project): Promise<BuildInUse> {
+  try {
+    return { isKnown: true, hash: (await readRecord(host, project.id))?.build };
+  } catch (error) {
+    if (!(error instanceof NixboxError)) throw error;
+    return { isKnown: false };
+  }
 }
 
 /** Accepts a lock that this program has written itself. */

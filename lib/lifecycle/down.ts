@@ -48,7 +48,7 @@ const undoMs = 8000;
 const gracefulMs = 9000;
 
 /**
- * Stops a project's machine and removes every trace of it: asks the guest, then presses its power
+ * Stops a project's machine and cleans up after it: asks the guest, then presses its power
  * button, then ends the hypervisor. Works for a machine that is whole, half-made, dead or gone.
  */
 export async function down(

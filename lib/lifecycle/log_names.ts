@@ -1,4 +1,4 @@
-/** The logs of a machine: its own file, since completion needs no more than the names. */
+/** The logs of a machine; in a file by themselves, since completion needs no more than the names. */
 export const logNames = [
   "console",
   "hypervisor",

@@ -18,10 +18,13 @@ export class LogReader {
 
   /** What has come since the last look; from the start if the file was begun again. */
   async *more(): AsyncIterable<string> {
-    const { size } = await Deno.stat(this.file);
+    const { size, blocks } = await Deno.stat(this.file);
     if (size < this.#offset) this.#beginAgain();
     if (size === this.#offset) return;
     using handle = await Deno.open(this.file);
+    if (this.#offset === 0 && await beginsWithHole(handle)) {
+      this.#offset = Math.max(0, size - (blocks ?? size) * 512);
+    }
     await handle.seek(this.#offset, Deno.SeekMode.Start);
     const piece = new Uint8Array(pieceBytes);
     // No further than the file was: one that grows as fast as it is read would never be left.
@@ -60,4 +63,14 @@ export class LogReader {
     const lines = text.split("\n").filter((line) => this.matches?.test(line));
     return lines.map((line) => `${line}\n`).join("");
   }
+}
+
+/**
+ * Whether a log was cut under a program that goes on at its own place in the file (log_watch.ts): no log
+ * begins with a page of NULs otherwise. What is left lies at the end.
+ */
+async function beginsWithHole(handle: Deno.FsFile): Promise<boolean> {
+  const page = new Uint8Array(4096);
+  const count = await handle.read(page);
+  return count === page.length && page.every((byte) => byte === 0);
 }

@@ -20,15 +20,14 @@ const programName = "nixbox-log-watch";
  */
 const program = `
 pid=$1 longest=$2 directory=$3 stat=$4 tail=$5 sleep=$6
-while kill -0 "$pid"; do
+while "$sleep" 1 && kill -0 "$pid"; do
   for log in "$directory"/*.log; do
     [ -f "$log" ] && [ ! -L "$log" ] || continue
     blocks=$("$stat" -c %b "$log")
     [ "$((blocks * 512))" -gt "$longest" ] || continue
     "$tail" -c "$((longest / 2))" "$log" >"$log.old"
-    : >"$log"
+    true >"$log"
   done
-  "$sleep" 1
 done
 `;
 

@@ -37,7 +37,10 @@ export async function* readLog(
   }
   // The part from before a log was cut (log_watch.ts) comes first, and once.
   for (const file of files.map((name) => `${name}.old`)) {
-    if (await exists(file)) yield* new LogReader(file, source.matches).more();
+    if (!await exists(file)) continue;
+    const reader = new LogReader(file, source.matches);
+    yield* reader.more();
+    yield* reader.rest();
   }
   const readers = files.map((file) => new LogReader(file, source.matches));
   do {

@@ -11,6 +11,7 @@ import { hostNetwork } from "../network/host_network.ts";
 import { hostRules } from "../network/host_rules.ts";
 import { faultTexts, type NetworkFault, rememberRules } from "../network/kernel_state.ts";
 import { loadRules, restoreRouting } from "../network/linux.ts";
+import { runInNamespace } from "../network/namespace.ts";
 import { watchOf } from "../network/plan.ts";
 import type { NetworkPolicy } from "../network/policy.ts";
 import { upstreamResolvers } from "../network/resolvers.ts";
@@ -100,8 +101,15 @@ async function restartResolver(
   const paths = dnsmasqPaths(place.directory, slot.slot);
   const { namespace } = slot;
   await stopWatch(host, paths.directory);
-  const pid = await restartDnsmasq(host, { paths, namespace, uid: resolverUid(slot) });
-  if (policy.mode === "filtered") await startWatch(host, watchOf(slot, paths), pid);
+  try {
+    const pid = await restartDnsmasq(host, { paths, namespace, uid: resolverUid(slot) });
+    if (policy.mode === "filtered") await startWatch(host, watchOf(slot, paths), pid);
+  } catch (error) {
+    // What the watch would do: nothing that an answer has allowed stays open without a resolver.
+    const flush = ["nft", "flush", "set", "inet", slot.table, "allow4"];
+    if (policy.mode === "filtered") await runInNamespace(host, slot, flush);
+    throw error;
+  }
 }
 
 /** All in two transactions, so that there is no moment without rules. */

@@ -74,7 +74,7 @@ export class ProjectHandle {
     return new Operation((emit) => planUp(this.host, this.project, options, emit));
   }
 
-  /** Stops the machine and removes every trace of it; does nothing if there is none. */
+  /** Stops the machine and cleans up after it; does nothing if there is none. */
   down(options: DownOptions = {}): Operation<DownResult> {
     return new Operation((emit) => down(this.host, this.project.id, options, emit));
   }

@@ -4,7 +4,7 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { type Updated, updateLock } from "../build/update.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import { lockProject, readRecord } from "../state/store.ts";
-import { acceptLock, buildDirectory, stageInput } from "./build.ts";
+import { acceptLock, buildDirectory, buildInUse, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
 import { openAcceptedConfig } from "./trust/consent.ts";
 
@@ -36,8 +36,7 @@ export async function updateProject(
   const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
   try {
     const input = await stageInput(host, project, accepted, hypervisor);
-    const record = await readRecord(host, project.id);
-    const build = { force: true, signal, step, running: record?.build };
+    const build = { force: true, signal, step, inUse: await buildInUse(host, project) };
     const directory = buildDirectory(host, project);
     const { lock: text, ...updated } = await tellStep(
       emit,
@@ -45,6 +44,7 @@ export async function updateProject(
       () => updateLock(host, project, directory, input, inputs, build, emit),
     );
     if (text !== undefined) await acceptLock(host, project, accepted, text);
+    const record = await readRecord(host, project.id);
     const isUp = record !== undefined && await machineState(host, record) === "running";
     const isMachineOlder = isUp && updated.built !== undefined &&
       record.build !== updated.built.hash;

@@ -10,7 +10,9 @@ export function linkRules(
   { slot, mac }: { readonly slot: SlotAddresses; readonly mac: string },
 ): string {
   const { table, tap, address, gateway } = slot;
-  const arp = `arp operation request arp saddr ether ${mac} arp saddr ip ${address}`;
+  // Answers, too: the entry of a neighbour is asked about again, whatever was known in advance (dnsmasq
+  // replaces it with its lease). They can tell only what is known.
+  const arp = `arp operation { request, reply } arp saddr ether ${mac} arp saddr ip ${address}`;
   return `${removeTable("netdev", table)}table netdev ${table} {
   chain frames {
     type filter hook ingress device "${tap}" priority -500; policy drop;

@@ -19,7 +19,7 @@ export function manPage(version: string, whole: string, commands: readonly Comma
   const page = [
     `.TH NIXBOX 1 "" "nixbox ${version}" "User Commands"`,
     ".SH NAME",
-    "nixbox \\- its own NixOS machine for code that you do not trust",
+    "nixbox \\- a NixOS machine for code that you do not trust",
     ".SH SYNOPSIS",
     ".B nixbox",
     "COMMAND [OPTIONS] [ARGUMENTS]",

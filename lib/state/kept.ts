@@ -2,8 +2,11 @@ import { removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { statePaths } from "./store.ts";
 
-/** What of a project's state directory is not made by its hypervisor and its guest. */
-const ownNames: ReadonlySet<string> = new Set(["lock", "logs", "build", "obeyed"]);
+/** What says whose keys must be hidden and what was accepted: it outlives every machine. */
+const lasting: ReadonlySet<string> = new Set(["lock", "project.json", "accepted"]);
+
+/** What else of a project's state directory is not made by its hypervisor and its guest. */
+const remade: ReadonlySet<string> = new Set(["logs", "build", "obeyed"]);
 
 /**
  * Removes the machine's disks, wherever its runner makes them in the state directory: the next boot
@@ -12,12 +15,15 @@ const ownNames: ReadonlySet<string> = new Set(["lock", "logs", "build", "obeyed"
  * @returns The names of what was removed.
  */
 export async function removeDisks(host: Host, id: string): Promise<readonly string[]> {
-  return await removeFrom(host, id, (name) => !ownNames.has(name));
+  return await removeFrom(host, id, (name) => !lasting.has(name) && !remade.has(name));
 }
 
-/** Removes all that is kept of a project's machine: disks, logs and the build. The lock is held. */
+/**
+ * Removes all that is kept of a project's machine: disks, logs and the build. The lock is held. The
+ * directory of the logs stays, for an `up` that waits.
+ */
 export async function forgetMachine(host: Host, id: string): Promise<readonly string[]> {
-  return await removeFrom(host, id, (name) => name !== "lock");
+  return await removeFrom(host, id, (name) => !lasting.has(name));
 }
 
 async function removeFrom(
@@ -27,6 +33,19 @@ async function removeFrom(
 ): Promise<readonly string[]> {
   const { directory } = statePaths(host, id);
   const names = [...Deno.readDirSync(directory)].map(({ name }) => name).filter(isMeant).sort();
-  for (const name of names) await removeIfExists(`${directory}/${name}`);
-  return names;
+  const removed: string[] = [];
+  for (const name of names) {
+    const path = `${directory}/${name}`;
+    if (name !== "logs") await removeIfExists(path);
+    else if (!await emptyDirectory(path)) continue;
+    removed.push(name);
+  }
+  return removed;
+}
+
+/** @returns Whether there was anything in it. */
+async function emptyDirectory(path: string): Promise<boolean> {
+  const names = [...Deno.readDirSync(path)].map(({ name }) => name);
+  for (const name of names) await removeIfExists(`${path}/${name}`);
+  return names.length > 0;
 }

@@ -129,7 +129,7 @@ Deno.test("cp moves files both ways, with modes and times, and writes nowhere el
     [["file", "-", "vm:x"], 2, /- takes one file/],
     [["nothing", "vm:"], 1, /there is no nothing/],
     [["vm:nothing", "."], 1, /vm:nothing cannot be read: .*No such file/],
-    [["vm:/dev/null", "x"], 1, /no file and no directory/],
+    [["vm:/dev/null", "x"], 1, /neither a file nor a directory/],
     [["vm:/root", "x"], 1, /cannot|Permission denied/],
     [["file", "vm:/nowhere/x"], 1, /there is no directory \/nowhere/],
     [["file", "vm:out/"], 1, /out\/ is not a directory/],

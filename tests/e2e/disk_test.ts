@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { exists } from "../../lib/host/files.ts";
 import { run } from "../../lib/host/process.ts";
 import { TestProject } from "./support/machine.ts";
 
@@ -13,37 +14,42 @@ async function runnerWithDisk(): Promise<string> {
   return directory;
 }
 
+function names(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+}
+
 Deno.test("a machine's disk outlives down, until up --fresh or down --forget", async (t) => {
   await using project = await TestProject.make();
   const runner = await runnerWithDisk();
   const up = (...words: string[]) => project.call(["up", ...words, "--runner", runner]);
-  const { stdout } = await run(["sh", "-c", "echo ~"]);
-  const state = `${Deno.env.get("XDG_STATE_HOME") ?? `${stdout.trim()}/.local/state`}/nixbox`;
-  const files = async () =>
-    (await run(["find", `${state}/projects`, "-name", "root.img", "-printf", "%s\n"])).stdout;
+  let state = "";
+  const disk = () => Deno.readTextFile(`${state}/root.img`);
 
   await t.step("it stays over down", async () => {
     assert.equal((await up()).code, 0);
-    const found = await run(["find", `${state}/projects`, "-name", "root.img"]);
-    await Deno.writeTextFile(found.stdout.trim(), "kept\n");
+    const [machine] = JSON.parse((await project.call(["status", "--json"])).stdout).machines;
+    state = `/root/.local/state/nixbox/projects/${machine.id}`;
+    await Deno.writeTextFile(`${state}/root.img`, "kept");
     assert.equal((await project.down()).code, 0);
-    assert.equal(await files(), "5\n");
+    assert.equal(await disk(), "kept");
   });
 
   await t.step("what fails before the machine starts leaves it", async () => {
     const failed = await project.call(["up", "--fresh", "--runner", "/nowhere"]);
     assert.equal(failed.code, 1);
-    assert.equal(await files(), "5\n");
+    assert.equal(await disk(), "kept");
     const plan = await up("--fresh", "--dry-run");
     assert.match(plan.stderr, /disks would be removed/);
-    assert.equal(await files(), "5\n");
+    assert.equal(await disk(), "kept");
   });
 
   await t.step(
     "up --fresh starts with an empty one, and not under a machine that is up",
     async () => {
       assert.equal((await up("--fresh")).code, 0);
-      assert.equal(await files(), "0\n");
+      assert.equal(await disk(), "");
+      // Else another project's machine would show its keys.
+      assert.ok(await exists(`${state}/project.json`));
       const second = await up("--fresh");
       assert.equal(second.code, 1);
       assert.match(second.stderr, /is up, with its disk/);
@@ -51,12 +57,16 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
     },
   );
 
-  await t.step("down --forget keeps nothing, and has nothing more to do then", async () => {
-    const { code, stderr } = await project.call(["down", "--forget"]);
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /removed: .*root\.img/);
-    const left = await run(["find", `${state}/projects`, "-mindepth", "2", "!", "-name", "lock"]);
-    assert.equal(left.stdout, "");
-    assert.equal((await project.call(["down", "--forget"])).code, 0);
-  });
+  await t.step(
+    "down --forget keeps only what hides and protects the project, and has nothing more to do then",
+    async () => {
+      const { code, stderr } = await project.call(["down", "--forget"]);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /removed: .*root\.img/);
+      assert.deepEqual(names(state), ["accepted", "lock", "logs", "project.json"]);
+      const again = await project.call(["down", "--forget"]);
+      assert.equal(again.code, 0);
+      assert.doesNotMatch(again.stderr, /removed/);
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { run } from "../../lib/host/process.ts";
 import { changeAnswer, makeRepository, startSshd } from "./support/internet.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
@@ -160,6 +161,13 @@ Deno.test("a filtered machine: what is allowed works, refusals are told, names c
   assert.equal((await project.down()).code, 0);
   await assertNothingLeft();
   assert.equal((await status("log")).code, 3);
+});
+
+Deno.test("the guest is found again by ARP when its entry among the neighbours is gone", async () => {
+  await using project = await TestProject.make();
+  await project.mustUp();
+  await run(["ip", "-netns", "nbx0", "neighbor", "delete", "10.201.0.2", "dev", "guest"]);
+  assert.equal((await run(["nc", "-z", "-w", "3", "10.201.0.2", "22"], { accept: "any" })).code, 0);
 });
 
 Deno.test("open: network log, status and allow say what there is to say", async () => {

@@ -50,7 +50,7 @@ async function assertAsksRootOnce(directory: string): Promise<void> {
     const follow = [
       "timeout",
       "--signal=INT",
-      "5",
+      "15",
       "as-dev",
       ...nixboxArgv("network", "log", "-f"),
     ];

@@ -135,7 +135,7 @@ Deno.test("a lock that is not what it says, lacks an input, or is not a lock at 
     );
   });
   await t.step("no JSON", async () => {
-    assert.match(await build("{"), /no lock file of Nix \(.*flake\.lock\)\nhelp: put back/);
+    assert.match(await build("{"), /not a lock file of Nix \(.*flake\.lock\)\nhelp: put back/);
   });
 });
 

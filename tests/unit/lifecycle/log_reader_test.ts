@@ -73,3 +73,17 @@ Deno.test("a line without an end does not fill the memory", () =>
       3 << 20,
     );
   }));
+
+Deno.test("the hole that a cut leaves under a program that goes on at its place is passed over", () =>
+  withFile(async (file) => {
+    const writer = await Deno.open(file, { write: true });
+    try {
+      await writer.seek(1 << 30, Deno.SeekMode.Start);
+      await writer.write(new TextEncoder().encode("the newest\n"));
+    } finally {
+      writer.close();
+    }
+    const text = (await pieces(new LogReader(file))).join("");
+    assert.ok(text.length < 100_000, `${text.length}`);
+    assert.match(text, /the newest\n$/);
+  }));
