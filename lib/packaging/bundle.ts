@@ -16,14 +16,16 @@ export interface BundleOptions {
 
 const entryPoints = ["main.ts", "mod.ts"];
 
-/** Makes the bundle of the source tree `root` in `directory`, which is emptied first. */
+/** Makes the bundle of the source tree `root` in the directory `wanted`, which is emptied first. */
 export async function makeBundle(
   root: string,
-  directory: string,
+  wanted: string,
   options: BundleOptions = {},
 ): Promise<void> {
-  await removeIfExists(directory);
-  await Deno.mkdir(`${directory}/bin`, { recursive: true });
+  await removeIfExists(wanted);
+  await Deno.mkdir(`${wanted}/bin`, { recursive: true });
+  // No program is run by a relative path (host/programs.ts).
+  const directory = await Deno.realPath(wanted);
   await run([...bundlerArgv(options), `--outdir=${directory}/lib`, ...entryPoints], { cwd: root });
   await copyAssets(root, `${directory}/share/nixbox`);
   await noteIdentity(directory);
