@@ -54,7 +54,7 @@ Deno.test("nix builds the program, and the program boots a machine", async (t) =
       const call = (...words: string[]) =>
         run([`${built}/bin/nixbox`, ...words], { cwd: project.directory, accept: "any" });
       assert.equal((await call("trust", "--yes")).code, 0);
-    const up = await call("up");
+      const up = await call("up");
       assert.equal(up.code, 0, up.stderr);
       assert.equal(
         (await call("run", "--", "echo", "from the package")).stdout,

@@ -87,6 +87,8 @@ class Walk {
   /** What a hook or a command names: a file, the files of a directory, or the lack of one. */
   async word(path: string): Promise<void> {
     const { directory: project } = this.project;
+    // The word "ssh" of a hook is the program's name, too.
+    if (isWithin(path, `${this.project.configDirectory}/ssh`)) return;
     const end = await this.gathered.follow(path);
     if (end === undefined) {
       if (isWithin(path, project)) this.gathered.addAbsent(path);

@@ -193,6 +193,16 @@ Deno.test("what hooks name counts, whether it is there or not, and no evaluation
     await snapshot[Symbol.asyncDispose]();
   }));
 
+Deno.test("a hook that calls ssh does not name the project's keys, before they are made or after", () =>
+  withTree({ "p/.nixbox/config.nix": "{ }" }, async (root) => {
+    const words = [`${root}/p/.nixbox/ssh`];
+    const before = await hashOf(root, { words });
+    await Deno.mkdir(`${root}/p/.nixbox/ssh`);
+    await Deno.writeTextFile(`${root}/p/.nixbox/ssh/login_ed25519`, "key");
+    assert.equal(await hashOf(root, { words }), before);
+    assert.deepEqual(await names(root, { words }), [".nixbox/config.nix"]);
+  }));
+
 async function copyOf(root: string, found: Gathered): Promise<Snapshot> {
   const paths = { state: `${root}/state`, runtime: "", secrets: "", cache: "" };
   const snapshot = await Snapshot.make({ paths });
