@@ -78,6 +78,9 @@ for (const { name, before } of users) {
       "run",
       `cd ${workspace} && mkdir links && for f in bin/*; do ln -s ../$f links/; done`,
     ]);
+    // A file by the name of a hook's word may be what the hook runs: it is asked for.
+    assert.equal((await call(["config"])).code, 1);
+    assert.equal((await call(["trust", "--yes"])).code, 0);
     const commands = [
       ...[["status"], ["run", "--", "true"], ["network", "status"], ["network", "log"], ["logs"]],
       ...[["network", "allow", "evil.test"]],
