@@ -25,7 +25,7 @@ Deno.test("of ten machines started at once with memory for two, two start and ei
       ["running", "running"],
     );
     const { stdout: links } = await run(["ip", "-o", "link"]);
-    assert.equal(links.split("\n").filter((line) => /\bnbx\d+:/.test(line)).length, 2);
+    assert.equal(links.split("\n").filter((line) => /\bnbx\d+[@:]/.test(line)).length, 2);
     assert.equal((await projects[0]?.call(["down", "--all"]))?.code, 0);
     await assertNothingLeft();
   } finally {
