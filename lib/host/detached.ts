@@ -43,19 +43,34 @@ export async function spawnDetached(
 ): Promise<DetachedProcess> {
   const command = startableArgv(argv, options.cwd);
   await Deno.writeTextFile(options.logFile, "", { mode: 0o600 });
-  const child = makeCommand(["/bin/sh", "-c", redirect, options.logFile, ...command], {
+  const started = makeCommand(["/bin/sh", "-c", redirect, options.logFile, ...command], {
     cwd: options.cwd,
     env: daemonEnvironment(options.owner),
     clearEnv: true,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-    detached: true,
-  }).spawn();
+    ...apart,
+  });
+  return await detach(host, started, argv, options.logFile);
+}
+
+/** Without this process's terminal and streams. */
+export const apart = { stdin: "null", stdout: "null", stderr: "null", detached: true } as const;
+
+/**
+ * Starts a command that goes on by itself.
+ *
+ * @param argv What it is called in errors.
+ */
+export async function detach(
+  host: Host,
+  command: Deno.Command,
+  argv: readonly string[],
+  logFile: string,
+): Promise<DetachedProcess> {
+  const child = command.spawn();
   child.unref();
   const ended = child.status.then(({ code, signal }) => ({ code, signal }));
   const identity = await host.processes.identify(child.pid);
-  if (typeof identity !== "object") throw await diedAtOnce(argv, options.logFile, await ended);
+  if (typeof identity !== "object") throw await diedAtOnce(argv, logFile, await ended);
   return { identity, ended };
 }
 

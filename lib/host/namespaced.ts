@@ -1,6 +1,8 @@
 import { makeCommand } from "./command.ts";
 import {
+  apart,
   daemonEnvironment,
+  detach,
   type DetachedOptions,
   type DetachedProcess,
   diedAtOnce,
@@ -80,18 +82,8 @@ async function startAsRoot(
   [program = "", ...args]: readonly string[],
   { cwd, logFile }: NamespacedOptions,
 ): Promise<DetachedProcess> {
-  const child = makeCommand([rootProgram(program), ...args], {
-    cwd,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-    detached: true,
-  }).spawn();
-  child.unref();
-  const ended = child.status.then(({ code, signal }) => ({ code, signal }));
-  const identity = await host.processes.identify(child.pid);
-  if (typeof identity !== "object") throw await diedAtOnce([program], logFile, await ended);
-  return { identity, ended };
+  const command = makeCommand([rootProgram(program), ...args], { cwd, ...apart });
+  return await detach(host, command, [program], logFile);
 }
 
 async function identityIn(host: Host, pidFile: string): Promise<ProcessIdentity | undefined> {

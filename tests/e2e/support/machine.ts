@@ -132,14 +132,7 @@ export class TestProject {
     signal: Deno.Signal,
   ): Promise<{ code: number; stderr: string }> {
     await this.accept();
-    const [program = "", ...args] = [...this.program, ...words];
-    const child = new Deno.Command(program, {
-      args,
-      cwd: this.directory,
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
+    const child = this.#spawn(words);
     let stderr = "";
     let isSent = false;
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
@@ -155,15 +148,18 @@ export class TestProject {
 
   /** Starts nixbox, and does not wait for its end. The caller has accepted the config. */
   start(words: readonly string[]): StartedCall {
+    return new StartedCall(this.#spawn(words));
+  }
+
+  #spawn(words: readonly string[]): Deno.ChildProcess {
     const [program = "", ...args] = [...this.program, ...words];
-    const child = new Deno.Command(program, {
+    return new Deno.Command(program, {
       args,
       cwd: this.directory,
       stdin: "null",
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    return new StartedCall(child);
   }
 
   /** Boots one of the lab's runners. */
