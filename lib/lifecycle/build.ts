@@ -10,7 +10,8 @@ import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
 import { lockProject, readRecord, statePaths } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
-import { type AcceptedConfig, acceptWritten, openAcceptedConfig } from "./trust/consent.ts";
+import { type AcceptedConfig, acceptWritten } from "./trust/consent.ts";
+import { readConfig } from "./trust/read_config.ts";
 
 export type { Built } from "../build/build.ts";
 
@@ -94,11 +95,7 @@ export async function buildProject(
   options: { readonly force?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  await using accepted = await tellStep(
-    emit,
-    "read the config",
-    () => openAcceptedConfig(host, project, options.signal),
-  );
+  await using accepted = await readConfig(host, project, options.signal, emit);
   const chosen = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,
     acceleration: await host.acceleration(),

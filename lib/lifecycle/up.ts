@@ -16,10 +16,10 @@ import { requireHidden } from "./private_directories.ts";
 import { requireTools } from "./requirements.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
-import { openAcceptedConfig } from "./trust/consent.ts";
 import { changedFile, hostFilesOf, requireNoGuestFiles } from "./trust/host_files.ts";
 import { runsOnHost } from "./trust/host_words.ts";
 import { ensureOwnKeys } from "./trust/keys.ts";
+import { readConfig } from "./trust/read_config.ts";
 
 /** How `up` boots a machine. */
 export interface UpOptions {
@@ -70,11 +70,7 @@ export async function up(
       if (options.fresh === true) throw stillUp(earlier);
       return { record: earlier, wasUp: true };
     }
-    await using accepted = await tellStep(
-      emit,
-      "read the config",
-      () => openAcceptedConfig(host, project, signal),
-    );
+    await using accepted = await readConfig(host, project, signal, emit);
     const { config } = accepted;
     await keepFromMounts(config.mounts);
     await noteProject(host, project);
@@ -117,11 +113,7 @@ export async function planUp(
   emit: Emit,
 ): Promise<AnyPlan> {
   const signal = options.signal ?? new AbortController().signal;
-  await using accepted = await tellStep(
-    emit,
-    "read the config",
-    () => openAcceptedConfig(host, project, signal),
-  );
+  await using accepted = await readConfig(host, project, signal, emit);
   const { config } = accepted;
   await keepFromMounts(config.mounts);
   if (options.fresh === true) {

@@ -6,7 +6,7 @@ import { chooseHypervisor } from "../hypervisor/choose.ts";
 import { lockProject, readRecord } from "../state/store.ts";
 import { acceptLock, buildDirectory, buildInUse, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
-import { openAcceptedConfig } from "./trust/consent.ts";
+import { readConfig } from "./trust/read_config.ts";
 
 /** What `update` did. */
 export interface UpdateResult extends Updated {
@@ -23,11 +23,7 @@ export async function updateProject(
   options: { readonly inputs: readonly string[]; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<UpdateResult> {
-  await using accepted = await tellStep(
-    emit,
-    "read the config",
-    () => openAcceptedConfig(host, project, options.signal),
-  );
+  await using accepted = await readConfig(host, project, options.signal, emit);
   const { hypervisor } = chooseHypervisor(accepted.config.hypervisor, {
     os: host.os,
     acceleration: await host.acceleration(),

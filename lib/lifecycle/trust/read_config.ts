@@ -1,0 +1,14 @@
+import type { Project } from "../../config/types.ts";
+import type { Host } from "../../host/host.ts";
+import { type Emit, tellStep } from "../../host/progress.ts";
+import { type AcceptedConfig, openAcceptedConfig } from "./consent.ts";
+
+/** {@linkcode openAcceptedConfig} as a step that is told. The caller disposes of what it gives. */
+export function readConfig(
+  host: Host,
+  project: Project,
+  signal: AbortSignal,
+  emit: Emit,
+): Promise<AcceptedConfig> {
+  return tellStep(emit, "read the config", () => openAcceptedConfig(host, project, signal));
+}
