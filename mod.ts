@@ -68,6 +68,10 @@ export type {
 export type { AnyPlan } from "./lib/lifecycle/engine.ts";
 export type { MachinePlan } from "./lib/lifecycle/machine_plan.ts";
 export type { Plan } from "./lib/lifecycle/plan.ts";
+export type { ServerPlan } from "./lib/lifecycle/share_server.ts";
+export type { VmmPlace } from "./lib/lifecycle/vmm_place.ts";
+export type { ControlGroup, GroupManager } from "./lib/host/control_group.ts";
+export type { InnerTools, Isolation, PrivateRoot } from "./lib/host/private_root.ts";
 export type { ProxyPlan, VsockPlan } from "./lib/lifecycle/vsock_plan.ts";
 export type { Provisioning } from "./lib/guest/provisioning.ts";
 export type { HostNetwork } from "./lib/network/host_network.ts";

@@ -1,4 +1,5 @@
 import { ownCommand } from "./own_command.ts";
+import { parentOf } from "./paths.ts";
 import { run } from "./process.ts";
 
 let found: Promise<readonly string[]> | undefined;
@@ -22,6 +23,26 @@ async function probe(): Promise<readonly string[]> {
     // No setpriv: as where it is too old.
   }
   return [...await ownCommand(), filterCommand];
+}
+
+/**
+ * The files that the filter's program is made of, for one that sees only some of them; none where it is the
+ * system's.
+ *
+ * @param words As {@linkcode callFilterWords} gives them.
+ */
+export function filesOfFilter(
+  words: readonly string[],
+  env: (name: string) => string | undefined = Deno.env.get,
+): readonly string[] {
+  const [program = "", ...others] = words;
+  if (program === "" || program === "setpriv") return [];
+  const main = others.find((word) => word.startsWith("/"));
+  const caches = env("XDG_CACHE_HOME") ?? `${env("HOME") ?? ""}/.cache`;
+  return [
+    program,
+    ...(main === undefined ? [] : [parentOf(main), env("DENO_DIR") ?? `${caches}/deno`]),
+  ];
 }
 
 /** The first word by which nixbox is told to become another program under a filter. */

@@ -12,66 +12,80 @@ import { isAlive } from "./end_process.ts";
 import { NixboxError } from "./error.ts";
 import { readTextIfExists, removeIfExists } from "./files.ts";
 import type { Host, ProcessIdentity, UserFacts } from "./host.ts";
-import { rootProgram } from "./programs.ts";
+import { childPath, rootProgram } from "./programs.ts";
+import { processesSeenByRoot } from "./root_processes.ts";
 import { waitFor } from "./wait.ts";
 
-export interface NamespacedOptions extends DetachedOptions {
-  /** Where the program's process id goes; in a directory that only the user can write to. */
+/** How a program starts that only root can put in its place. */
+export interface PlacedOptions extends DetachedOptions {
+  /** Where the id of its first process goes; in a directory that only the user can write to. */
   readonly pidFile: string;
+  /** Of its first process, which waits for it: what ends and is counted is that one's child. */
+  readonly isChild: boolean;
+  /** MiB of memory that it may have for itself, where no control group bounds it (RLIMIT_DATA). */
+  readonly dataMB?: number;
 }
 
-/** Run as the user, without core dumps: opens the log, tells the process id, becomes the program. */
-const become = 'ulimit -c 0; log=$0; echo $$ >"$1"; shift; exec "$@" >>"$log" 2>&1';
+/** Without core dumps: opens the log, tells the process id, becomes the program. */
+const become = 'ulimit -c 0; [ "$2" = - ] || ulimit -d "$2"; log=$0; echo $$ >"$1"; shift 2; ' +
+  'exec "$@" >>"$log" 2>&1';
 
-/**
- * The command that runs `argv` as the user in a network namespace, which only root can enter
- * (setns(2)): root goes in, becomes the user again and runs it. Nothing of root stays.
- */
-export function namespaceCommand(
-  user: Pick<UserFacts, "uid" | "gid">,
-  namespace: string,
+/** Where a program writes, and what it is told. */
+export function recordedArgv(
+  { logFile, pidFile, owner, dataMB }: PlacedOptions,
   argv: readonly string[],
+): readonly string[] {
+  const env = { ...daemonEnvironment(owner), PATH: childPath("root") };
+  const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const data = dataMB === undefined ? "-" : `${dataMB * 1024}`;
+  return ["env", "-i", ...words, "/bin/sh", "-c", become, logFile, pidFile, data, ...argv];
+}
+
+/** The words by which root becomes the user again, without a way back. */
+export function asUserArgv(
+  { uid, gid }: Pick<UserFacts, "uid" | "gid">,
   groups: readonly string[] = [],
 ): readonly string[] {
-  const { uid, gid } = user;
+  if (uid === 0) return [];
   return [
-    ...["nsenter", `--net=/run/netns/${namespace}`, "--"],
-    ...(uid === 0 ? [] : [
-      ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`],
-      groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
-      ...["--inh-caps=-all", "--no-new-privs", "--"],
-    ]),
-    ...argv,
+    ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`],
+    groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
+    ...["--inh-caps=-all", "--no-new-privs", "--"],
   ];
 }
 
+/** The command that runs `argv` in a network namespace, which only root can enter (setns(2)). */
+export function inNetworkNamespace(
+  namespace: string,
+  argv: readonly string[],
+): readonly string[] {
+  return ["nsenter", `--net=/run/netns/${namespace}`, "--", ...argv];
+}
+
 /**
- * Starts a program in its own session and in a network namespace, as the user. Root's command is
- * over when the program begins, so that no sudo stays beside it; how it ends later is not known then.
+ * Starts a command of root's in its own session, which becomes a program of the user's. Root's part
+ * is over when the program begins, so that no sudo stays beside it; where the user is not root, how it
+ * ends later is not known.
  *
  * @throws {NixboxError} with the program's or sudo's own words if it did not start.
  */
-export async function spawnNamespaced(
+export async function spawnPlaced(
   host: Host,
-  namespace: string,
-  argv: readonly string[],
-  options: NamespacedOptions,
+  command: readonly string[],
+  options: PlacedOptions,
 ): Promise<DetachedProcess> {
-  const { logFile, pidFile, cwd, owner } = options;
+  const { logFile, pidFile, cwd } = options;
   await Deno.writeTextFile(logFile, "", { mode: 0o600 });
   await removeIfExists(pidFile);
-  const env = Object.entries(daemonEnvironment(owner)).map(([name, value]) => `${name}=${value}`);
-  const program = ["env", "-i", ...env, "/bin/sh", "-c", become, logFile, pidFile, ...argv];
-  const command = namespaceCommand(host.user, namespace, program, await ownGroups());
   if (host.user.uid === 0) return await startAsRoot(host, command, options);
   await runAsRoot(host, ["setsid", "--fork", ...command], undefined, { cwd });
-  const identity = await waitFor(() => identityIn(host, pidFile), {
+  const identity = await waitFor(() => identityIn(host, options), {
     timeoutMs: 10_000,
     firstDelayMs: 2,
     longestDelayMs: 20,
   });
   if (identity === undefined) {
-    throw await diedAtOnce(argv, logFile, { code: undefined, signal: null });
+    throw await diedAtOnce(command, logFile, { code: undefined, signal: null });
   }
   return { identity, ended: endOf(host, identity) };
 }
@@ -80,14 +94,44 @@ export async function spawnNamespaced(
 async function startAsRoot(
   host: Host,
   [program = "", ...args]: readonly string[],
-  { cwd, logFile }: NamespacedOptions,
+  { cwd, logFile, isChild }: PlacedOptions,
 ): Promise<DetachedProcess> {
   const command = makeCommand([rootProgram(program), ...args], { cwd, ...apart });
-  return await detach(host, command, [program], logFile);
+  const { identity: first, ended } = await detach(host, command, [program], logFile);
+  if (!isChild) return { identity: first, ended };
+  let hasEnded = false;
+  void ended.then(() => hasEnded = true);
+  const identity = await waitFor(
+    async () => hasEnded ? "ended" : await childOf(host, first.pid),
+    { timeoutMs: 10_000, firstDelayMs: 2, longestDelayMs: 20 },
+  );
+  if (typeof identity === "object") return { identity, ended };
+  throw await diedAtOnce([program], logFile, await ended);
 }
 
-async function identityIn(host: Host, pidFile: string): Promise<ProcessIdentity | undefined> {
+async function identityIn(
+  host: Host,
+  { pidFile, isChild }: PlacedOptions,
+): Promise<ProcessIdentity | undefined> {
   const pid = Number((await readTextIfExists(pidFile))?.trim() || Number.NaN);
+  if (!Number.isInteger(pid)) return undefined;
+  if (isChild) return await childOf(host, pid);
+  const identity = await host.processes.identify(pid);
+  return typeof identity === "object" ? identity : undefined;
+}
+
+/**
+ * The child of a process that only waits for it: unshare(1) with `--fork`, once the scripts before it,
+ * which have children too, are over (proc_pid_task_children(5)). Where /proc hides it, root looks.
+ */
+async function childOf(host: Host, parent: number): Promise<ProcessIdentity | undefined> {
+  const words = await (await processesSeenByRoot(host)).commandLine(parent) ?? [];
+  if (words[0] !== "unshare" || words[1] !== "--fork") return undefined;
+  const path = `/proc/${parent}/task/${parent}/children`;
+  const text = await readTextIfExists(path) ?? (await runAsRoot(host, ["cat", path], undefined, {
+    accept: "any",
+  })).stdout;
+  const pid = Number(text.trim().split(" ")[0] || Number.NaN);
   const identity = Number.isInteger(pid) ? await host.processes.identify(pid) : undefined;
   return typeof identity === "object" ? identity : undefined;
 }
@@ -105,7 +149,7 @@ function endOf(host: Host, identity: ProcessIdentity): DetachedProcess["ended"] 
 }
 
 /** This process's groups (proc_pid_status(5)): those by which the user may use /dev/kvm. */
-async function ownGroups(): Promise<readonly string[]> {
+export async function ownGroups(): Promise<readonly string[]> {
   const status = await readTextIfExists("/proc/self/status");
   const groups = /^Groups:[ \t]*(.*)$/m.exec(status ?? "")?.[1];
   if (groups === undefined) throw new NixboxError("this process's groups cannot be read");

@@ -1,3 +1,4 @@
+import { removeGroup } from "../host/control_group.ts";
 import { ownerVariable } from "../host/detached.ts";
 import { endProcess } from "../host/end_process.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
@@ -76,5 +77,6 @@ export async function clearSlot(
   await unpassDocker(host, names.link);
   await partNamespace(host, names);
   await deleteFirewall(host, names);
+  await removeGroup(host, slot);
   await removeClaim(host, place, slot);
 }

@@ -1,3 +1,4 @@
+import { groupManager } from "../host/control_group.ts";
 import type { Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
@@ -96,8 +97,29 @@ function linuxChecks(host: Host): readonly Promise<Check>[] {
     checkFirewall(host),
     checkPrivilege(host),
     checkOpenFiles(host),
+    checkGroups(),
     checkClaims(host),
   ];
+}
+
+/** What bounds the memory and processes of a machine's programs together. */
+async function checkGroups(): Promise<Check> {
+  const name = "resource limits";
+  switch (await groupManager()) {
+    case "systemd":
+      return { name, state: "ok", detail: "a scope of systemd for each machine (nixbox.slice)" };
+    case "cgroup":
+      return { name, state: "ok", detail: "a control group for each machine" };
+    case "none":
+      return {
+        name,
+        state: "warning",
+        detail:
+          "no control groups with memory and pids (cgroup v2): of a machine's programs only " +
+          "the hypervisor is bounded, by a limit of its own memory (RLIMIT_DATA)",
+        hint: "boot with systemd.unified_cgroup_hierarchy=1, or mount cgroup2 on /sys/fs/cgroup",
+      };
+  }
 }
 
 /** A claim of root's that cannot be read keeps its slot: nobody knows what runs on it. */
@@ -129,11 +151,14 @@ async function checkTun(): Promise<Check> {
 
 async function checkUserNamespaces(host: Host): Promise<Check> {
   const name = "user namespaces";
-  if (await host.userNamespaces()) return { name, state: "ok", detail: "virtiofsd is confined" };
+  if (await host.userNamespaces()) {
+    return { name, state: "ok", detail: "hypervisor and servers of shares are confined by them" };
+  }
   return {
     name,
     state: "warning",
-    detail: "not allowed to users here: root makes virtiofsd's mount namespace instead",
+    detail: "not allowed to users here: root confines hypervisor and virtiofsd instead; `cp` and " +
+      "`mount --via sshfs` are refused, and Nix reads a config with its own restrictions alone",
     hint: "on Ubuntu: `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
   };
 }

@@ -1,6 +1,5 @@
 import type { Project } from "../config/types.ts";
-import { spawnDetached } from "../host/detached.ts";
-import { spawnNamespaced } from "../host/namespaced.ts";
+import { type DetachedOptions, type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { ensurePrivateDirectory, writeTextAtomically } from "../host/files.ts";
 import { prepareRuntimeDirectories } from "../host/runtime_directory.ts";
 import type { Host, ProcessIdentity } from "../host/host.ts";
@@ -9,7 +8,7 @@ import { projectKeys } from "../guest/keys.ts";
 import { makeProvisioningDisk } from "../guest/provisioning.ts";
 import { writeSshFiles } from "../guest/ssh.ts";
 import type { VmRecord } from "../state/record.ts";
-import { removeDisks } from "../state/kept.ts";
+import { prepareDisks, removeDisks } from "../state/kept.ts";
 import type { SlotPlace } from "../state/slots.ts";
 import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster } from "./boot.ts";
@@ -102,28 +101,24 @@ export abstract class MachineBoot<P extends MachinePlan> {
   }
 
   /**
+   * @param start Starts the hypervisor in its place.
    * @param started Told of the process before it is waited for.
-   * @param namespace The network namespace that it runs in.
    */
   protected async startVmm(
+    start: (options: DetachedOptions) => Promise<DetachedProcess> = (options) =>
+      spawnDetached(this.boot.host, this.boot.plan.vmm, options),
     started?: (vmm: ProcessIdentity) => Promise<void>,
-    namespace?: string,
   ): Promise<void> {
-    const { host, plan, fresh } = this.boot;
+    const { host, fresh } = this.boot;
     // As late as can be: what fails before leaves the disks as they are.
     if (fresh) await removeDisks(host, this.#record.id);
-    const { directory, logs } = statePaths(host, this.#record.id);
+    const disks = await prepareDisks(host, this.#record.id);
+    const { logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await removeOlderParts(logs);
     await Deno.writeTextFile(`${logs}/console.log`, "", { mode: 0o600 });
     const { id } = this.#record;
-    const options = { logFile, cwd: directory, owner: id };
-    const process = namespace === undefined
-      ? await spawnDetached(host, plan.vmm, options)
-      : await spawnNamespaced(host, namespace, plan.vmm, {
-        ...options,
-        pidFile: `${this.#record.runtimeDirectory}/vmm.pid`,
-      });
+    const process = await start({ logFile, cwd: disks, owner: id });
     await this.save({ vmm: process.identity });
     if (host.guestLink === "tap") await startLogWatch(host, process.identity, id, logs);
     await started?.(process.identity);

@@ -2,7 +2,7 @@ import type { Project } from "../config/types.ts";
 import { NixboxError } from "../host/error.ts";
 import { fileError } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import { expandHome, joinPath } from "../host/paths.ts";
+import { expandHome, joinPath, parentOf } from "../host/paths.ts";
 import type { Emit } from "../host/progress.ts";
 import { realPathWithin, requireNoWayOut } from "../host/way_out.ts";
 import { writableSources } from "../share/masks.ts";
@@ -139,6 +139,8 @@ function newShare(record: VmRecord, wanted: Wanted): TargetedShare {
     masks: wanted.masks,
     ...(wanted.protection === undefined ? {} : { protection: wanted.protection }),
     state: "changing",
-    socket: `${record.runtimeDirectory}/${id}.${wanted.via === "sshfs" ? "root" : "sock"}`,
+    socket: wanted.via === "sshfs"
+      ? `${record.runtimeDirectory}/${id}.root`
+      : `${parentOf(record.apiSocket)}/${id}.sock`,
   };
 }

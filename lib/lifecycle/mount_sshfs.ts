@@ -9,7 +9,8 @@ import type { TargetedShare } from "../state/record.ts";
 import { deathOf } from "./boot.ts";
 import { confinedProgram, findSftpServer, systemProgram } from "./confined.ts";
 import { guestMountError, Mounting } from "./mounting.ts";
-import { callFilterFile, serverLog } from "./share_server.ts";
+import { filterFile } from "../share/virtiofsd.ts";
+import { serverLog } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
 /**
@@ -45,7 +46,7 @@ export class SshfsMounting extends Mounting {
     switch (await host.confinement()) {
       case "namespace": {
         const program = await confinedProgram(host, await findSftpServer(host));
-        const filter = [...await host.callFilter() ?? [], callFilterFile(share)];
+        const filter = [...await host.callFilter() ?? [], filterFile(share)];
         // The masks of new files are the guest's business.
         const place = { ...share, root: share.socket, umask: 0, filter };
         const server = confinedArgv(program, args, place);

@@ -1,39 +1,32 @@
+import { joinGroupOf } from "../host/control_group.ts";
 import { NixboxError } from "../host/error.ts";
 import { mountCommand } from "../guest/share_commands.ts";
 import { mountModeOf } from "../guest/provisioning.ts";
 import { connectGuest } from "./driver.ts";
 import { Mounting } from "./mounting.ts";
-import { chooseIsolation } from "./requirements.ts";
-import { shareArgv, startServer } from "./share_server.ts";
+import { serverFacts } from "./server_facts.ts";
+import { type ServerPlan, serverPlan, startServer } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
 /** A share that comes as a device: virtiofsd, the hypervisor's hot-plug, the guest's mount. */
 export class VirtiofsMounting extends Mounting {
   async steps(): Promise<readonly Step[]> {
-    const [{ isolation }, virtiofsd = "virtiofsd", { raise: raiseOpenFiles }, callFilter = []] =
-      await Promise.all([
-        chooseIsolation(this.host),
-        this.host.which("virtiofsd"),
-        this.host.openFiles(),
-        this.host.callFilter(),
-      ]);
-    const facts = { isolation, tools: { virtiofsd }, raiseOpenFiles, callFilter };
-    const argv = shareArgv(this.host, this.share, facts);
+    const plan = serverPlan(this.host, this.share, await serverFacts(this.host));
     return [
       this.recordStep,
-      { name: "share the directory", run: () => this.#share(argv), undo: () => this.#unshare() },
+      { name: "share the directory", run: () => this.#share(plan), undo: () => this.#unshare() },
     ];
   }
 
   /** The guest waits for its device, so that its part takes no time of its own. */
-  async #share(argv: readonly string[]): Promise<void> {
+  async #share(plan: ServerPlan): Promise<void> {
     const { tag, target } = this.share;
     const failed = new AbortController();
     const signal = AbortSignal.any([this.signal, failed.signal]);
     const mounting = this.inGuest(mountCommand(tag, target, mountModeOf(this.share)), signal);
     mounting.catch(() => {});
     try {
-      await this.#serve(argv);
+      await this.#serve(plan);
       await this.#plug();
       await mounting;
     } catch (error) {
@@ -48,11 +41,12 @@ export class VirtiofsMounting extends Mounting {
     await this.#unplug();
   }
 
-  async #serve(argv: readonly string[]): Promise<void> {
+  async #serve(plan: ServerPlan): Promise<void> {
     const { host, record, share, signal } = this;
     await this.prepare();
-    const { process, isReady } = await startServer(host, record.id, share, argv, signal);
+    const { process, isReady } = await startServer(host, record.id, share, plan, signal);
     await this.addServer(process.identity);
+    await joinGroupOf(host, record.vmm, process.identity);
     await isReady();
   }
 

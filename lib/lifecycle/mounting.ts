@@ -8,6 +8,7 @@ import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
 import { releaseProtection } from "./placeholders.ts";
+import { besideShare } from "../share/covers.ts";
 import { prepareShare, rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
@@ -123,8 +124,10 @@ export async function endServer(host: Host, record: VmRecord, share: ShareRecord
   await removeIfExists(`${share.socket}.pid`);
   await removeIfExists(`${share.socket}.fifo`);
   await removeIfExists(rootOf(share));
-  await removeIfExists(`${share.socket}.copies`);
   await removeIfExists(`${rootOf(share)}.only`);
+  for (const part of ["copies", "apart", "server"]) {
+    await removeIfExists(`${besideShare(share)}.${part}`);
+  }
   await releaseProtection(
     host,
     share,

@@ -1,16 +1,17 @@
-import { namespaceCommand } from "../host/namespaced.ts";
+import { type GroupManager, groupName } from "../host/control_group.ts";
 import { runtimeDirectoryCommands } from "../host/runtime_directory.ts";
 import { claimCommand } from "../state/claims.ts";
 import { lockCommand } from "../state/slot_lock.ts";
 import { sharedDirectoryCommands } from "../state/shared_directory.ts";
 import { patchRunner, writeRunner } from "../runner/mod.ts";
+import type { Runner } from "../runner/mod.ts";
 import type { RunnerChanges } from "../runner/types.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import type { HostNetwork } from "../network/host_network.ts";
 import { networkCommands, type NetworkPlan, networkPlan } from "../network/plan.ts";
 import { type NetworkPolicy, policyOf } from "../network/policy.ts";
 import { masterArgv } from "../guest/ssh.ts";
-import type { Isolation } from "../share/virtiofsd.ts";
+import { diskDirectory } from "../state/kept.ts";
 import type { ShareRecord, VmRecord } from "../state/record.ts";
 import {
   commonChanges,
@@ -21,10 +22,11 @@ import {
   runtimeDirectoryOf,
   wantedShares,
 } from "./machine_plan.ts";
-import { requireMasks, shareArgv } from "./share_server.ts";
+import { requireMasks, type ServerFacts, type ServerPlan, serverPlan } from "./share_server.ts";
+import { otherDisks, placedVmm, type VmmPlace, vmmRoot, vmmSockets } from "./vmm_place.ts";
 
 /** All that a plan on Linux follows from. */
-export interface PlanInput extends MachineFacts {
+export interface PlanInput extends Omit<MachineFacts, "tools">, ServerFacts {
   readonly hostHasIpv6: boolean;
   readonly hostNetwork: HostNetwork;
   /** Where machines have their addresses. */
@@ -40,12 +42,10 @@ export interface PlanInput extends MachineFacts {
     readonly source: string;
     readonly identity: string;
   }[];
-  readonly isolation: Isolation;
-  readonly tools: { readonly virtiofsd: string; readonly bash: string };
-  /** What raises the limit of open files for the program after it; empty where nothing need or can. */
-  readonly raiseOpenFiles: readonly string[];
-  /** What a command is put behind for a filter of system calls. */
-  readonly callFilter: readonly string[];
+  /** Whether the kernel has Landlock as cloud-hypervisor wants it. */
+  readonly hasLandlock: boolean;
+  /** Who makes control groups. */
+  readonly groupManager: GroupManager;
 }
 
 /** What `up` will do on Linux: plain data, which `up --dry-run` prints. */
@@ -55,7 +55,9 @@ export interface Plan extends MachinePlan {
   /** Tap, rules, names and what looks into connections. */
   readonly network: NetworkPlan;
   /** One for each share. */
-  readonly virtiofsd: readonly { readonly id: string; readonly argv: readonly string[] }[];
+  readonly virtiofsd: readonly ServerPlan[];
+  /** What the hypervisor sees, and what bounds it and the servers. */
+  readonly place: VmmPlace;
 }
 
 /** How many devices can be added to a machine while it runs; q35 has room for some thirty in all. */
@@ -69,18 +71,21 @@ export const hotPlugPorts = 8;
 export function makePlan(input: PlanInput): Plan {
   const record = recordOf(input);
   const changes = runnerChanges(input, record);
+  const runner = patchRunner(input.runner, changes);
   const plan = {
     kind: "tap",
     record,
-    directories: [record.runtimeDirectory, record.secretsDirectory],
+    directories: [
+      record.runtimeDirectory,
+      vmmSockets(record.runtimeDirectory),
+      record.secretsDirectory,
+    ],
     network: planOfNetwork(input, record.network.policy),
-    virtiofsd: record.shares.map((share) => ({
-      id: share.id,
-      argv: shareArgv(input.host, share, input),
-    })),
+    virtiofsd: record.shares.map((share) => serverPlan(input.host, share, input)),
+    place: placeOf(input, record, runner),
     provisioning: provisioningOf(input, record),
     changes,
-    script: writeRunner(patchRunner(input.runner, changes)),
+    script: writeRunner(runner),
     vmm: [input.tools.bash, `${record.runtimeDirectory}/microvm-run`],
     ssh: masterArgv(record.runtimeDirectory),
   } as const;
@@ -93,12 +98,13 @@ function recordOf(input: PlanInput): VmRecord {
     ...policyOf(input.config.network, input.resolvers),
     followsHost: input.config.network.dns.length === 0,
   };
-  return initialRecord(
+  const record = initialRecord(
     input,
     shareRecords(input),
     input.runnerShares.length + input.config.mounts.length,
     { kind: "tap", policy, slot, tap, table, mac: input.mac, gateway, address },
   );
+  return { ...record, apiSocket: `${vmmSockets(record.runtimeDirectory)}/api.sock` };
 }
 
 function shareRecords(input: PlanInput): ShareRecord[] {
@@ -115,9 +121,31 @@ function shareRecords(input: PlanInput): ShareRecord[] {
     via: "virtiofs",
     masks: requireMasks(share.source, input.privateDirectories),
     state: "ready",
-    socket: `${runtimeDirectoryOf(input)}/share${index}.sock`,
+    socket: `${vmmSockets(runtimeDirectoryOf(input))}/share${index}.sock`,
   }));
 }
+
+function placeOf(input: PlanInput, record: VmRecord, runner: Runner): VmmPlace {
+  const { user } = input.host;
+  return {
+    // Root has no use for a user namespace.
+    isolation: user.uid === 0 ? "root-mount-namespace" : input.isolation,
+    root: vmmRoot(runner, record, input.state),
+    disks: otherDisks(runner),
+    tools: input.tools,
+    namespace: slotAddresses(input.slot).namespace,
+    group: {
+      manager: input.groupManager,
+      name: groupName(input.slot),
+      memoryMB: Math.ceil(record.memoryMB * 1.1) + memoryBesideGuestMB,
+      tasks: 1024 + 16 * record.cpus,
+      weight: 50,
+    },
+  };
+}
+
+/** MiB for hypervisor (its emulator translates into up to 1 GiB), servers and what they keep of files. */
+const memoryBesideGuestMB = 2048;
 
 function planOfNetwork(input: PlanInput, policy: NetworkPolicy): NetworkPlan {
   const { slot, mac, hostHasIpv6, canFilterRecords, sharedDirectory, hostNetwork, range } = input;
@@ -144,6 +172,9 @@ function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
     vsockCid: null,
     removeShares: input.runnerShares.map(({ tag }) => tag),
     addShares: record.shares.map(({ tag, socket, id }) => ({ tag, socket, id })),
+    ...(input.hasLandlock
+      ? { openable: [diskDirectory(input.state.directory), vmmSockets(record.runtimeDirectory)] }
+      : {}),
     ...(record.hypervisor === "qemu"
       ? {
         acceleration: input.acceleration === "hardware" ? "kvm" : "tcg",
@@ -155,7 +186,7 @@ function runnerChanges(input: PlanInput, record: VmRecord): RunnerChanges {
 
 function rootCommands(
   input: PlanInput,
-  plan: Pick<Plan, "network" | "virtiofsd" | "vmm">,
+  plan: Pick<Plan, "network" | "virtiofsd" | "vmm" | "place">,
 ): readonly (readonly string[])[] {
   const place = { directory: input.sharedDirectory };
   return [
@@ -164,9 +195,11 @@ function rootCommands(
     claimCommand(place, input.slot),
     ...runtimeDirectoryCommands(input.host),
     ...networkCommands(plan.network),
-    namespaceCommand(input.host.user, slotAddresses(input.slot).namespace, plan.vmm),
-    ...(input.isolation === "root-mount-namespace"
-      ? plan.virtiofsd.map(({ argv }) => argv.slice(argv.indexOf("unshare")))
-      : []),
+    ...plan.virtiofsd.filter(({ byRoot }) => byRoot).map(({ argv }) => argv),
+    placedVmm(input.host.user, plan.place, plan.vmm, {
+      recorded: (argv) => argv,
+      groups: [],
+      servers: [],
+    }),
   ];
 }

@@ -4,7 +4,7 @@ import { installHint, type Tool, toolsFor } from "../host/tools.ts";
 import { run } from "../host/process.ts";
 import type { Config } from "../config/types.ts";
 import { needsInspector, policyOf } from "../network/policy.ts";
-import type { Isolation } from "../share/virtiofsd.ts";
+import type { Isolation } from "../host/private_root.ts";
 
 /**
  * The programs that a machine needs to go up, checked all at once and before anything is changed.
@@ -71,16 +71,9 @@ export async function requireNetwork(host: Host, network: Config["network"]): Pr
   });
 }
 
-/** How virtiofsd can be kept apart here; a warning where only the weaker way is open. */
-export async function chooseIsolation(
-  host: Host,
-): Promise<{ isolation: Isolation; warning?: string }> {
-  if (await host.userNamespaces()) return { isolation: "user-namespace" };
-  return {
-    isolation: "root-mount-namespace",
-    warning: "this kernel lets no user make a mount namespace: virtiofsd runs without its own " +
-      "sandbox, as you, in a mount namespace that root makes",
-  };
+/** Who makes the mount namespaces of hypervisor and shares here. */
+export async function chooseIsolation(host: Host): Promise<Isolation> {
+  return await host.userNamespaces() ? "user-namespace" : "root-mount-namespace";
 }
 
 /** Below this, a guest that looks at a large tree may run out. */

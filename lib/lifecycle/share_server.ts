@@ -2,9 +2,16 @@ import { type DetachedProcess, spawnDetached } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { ensurePrivateDirectory, exists, writeBytesAtomically } from "../host/files.ts";
-import { parentOf } from "../host/paths.ts";
-import { guestGid, guestUid, type Isolation, virtiofsdArgv } from "../share/virtiofsd.ts";
-import { noProtection } from "../share/covers.ts";
+import { recordedArgv, spawnPlaced } from "../host/namespaced.ts";
+import type { Isolation } from "../host/private_root.ts";
+import {
+  filterFile,
+  guestGid,
+  guestUid,
+  type ServerTools,
+  virtiofsdArgv,
+} from "../share/virtiofsd.ts";
+import { besideShare, noProtection } from "../share/covers.ts";
 import { modeFilter } from "../share/seccomp.ts";
 import { masksFor } from "../share/masks.ts";
 import type { ShareRecord } from "../state/record.ts";
@@ -17,40 +24,43 @@ import { stageTrackedCopies } from "./tracked_copies.ts";
 /** What else the command of a share's server follows from. */
 export interface ServerFacts {
   readonly isolation: Isolation;
-  readonly tools: { readonly virtiofsd: string };
+  readonly tools: ServerTools;
   /** What raises the limit of open files; virtiofsd keeps one open for each that the guest knows. */
   readonly raiseOpenFiles: readonly string[];
   /** What a command is put behind for a filter of system calls, as `Host.callFilter` gives it. */
   readonly callFilter: readonly string[];
 }
 
+/** How a share's server is started. */
+export interface ServerPlan {
+  /** Id of the share. */
+  readonly id: string;
+  /** The command; root's, where users may make no namespaces. */
+  readonly argv: readonly string[];
+  /** Whether root starts it. */
+  readonly byRoot: boolean;
+}
+
 /** The virtiofsd of one share, as it is started. */
-export function shareArgv(
-  host: Pick<Host, "user" | "privilege">,
+export function serverPlan(
+  host: Pick<Host, "user">,
   share: ShareRecord,
   { isolation, tools, raiseOpenFiles, callFilter }: ServerFacts,
-): readonly string[] {
-  const argv = [
-    ...raiseOpenFiles,
-    ...virtiofsdArgv(
-      tools.virtiofsd,
-      { ...share, root: rootOf(share) },
-      { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
-      isolation,
-      [...callFilter, callFilterFile(share)],
-    ),
-  ];
-  return isolation === "user-namespace" ? argv : host.privilege.asRoot(argv);
+): ServerPlan {
+  const argv = virtiofsdArgv(
+    tools,
+    { ...share, root: rootOf(share) },
+    { guestUid, guestGid, hostUid: host.user.uid, hostGid: host.user.gid },
+    isolation,
+    [...callFilter, filterFile(share)],
+  );
+  const byRoot = isolation === "root-mount-namespace";
+  return { id: share.id, argv: [...raiseOpenFiles, ...argv], byRoot };
 }
 
 /** Where a share's server sees what it serves. */
 export function rootOf(share: Pick<ShareRecord, "socket">): string {
-  return `${share.socket}.root`;
-}
-
-/** Where the filter of system calls for a share's server is. */
-export function callFilterFile(share: Pick<ShareRecord, "socket">): string {
-  return `${parentOf(share.socket)}/calls.bpf`;
+  return `${besideShare(share)}.root`;
 }
 
 /**
@@ -64,7 +74,7 @@ export async function prepareShare(
   id: string,
   share: ShareRecord,
 ): Promise<readonly string[]> {
-  await writeBytesAtomically(callFilterFile(share), modeFilter(host.nixSystem));
+  await writeBytesAtomically(filterFile(share), modeFilter(host.nixSystem));
   for (const mask of share.masks) {
     // A directory that comes to be later could not be covered any more.
     if (!await exists(mask)) await Deno.mkdir(mask, { recursive: true, mode: 0o700 });
@@ -92,12 +102,20 @@ export async function startServer(
   host: Host,
   id: string,
   share: ShareRecord,
-  argv: readonly string[],
+  { argv, byRoot }: ServerPlan,
   signal: AbortSignal,
 ): Promise<{ process: DetachedProcess; isReady: () => Promise<void> }> {
   const logFile = serverLog(host, id, share);
   await ensurePrivateDirectory(rootOf(share), host.user.uid);
-  const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner: id });
+  const options = { logFile, cwd: "/", owner: id };
+  let process: DetachedProcess;
+  if (byRoot) {
+    await ensurePrivateDirectory(`${besideShare(share)}.apart`, host.user.uid);
+    const placed = { ...options, pidFile: `${besideShare(share)}.server`, isChild: true };
+    process = await spawnPlaced(host, recordedArgv(placed, argv), placed);
+  } else {
+    process = await spawnDetached(host, argv, options);
+  }
   const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);
   return {
     process,

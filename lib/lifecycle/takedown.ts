@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { removeGroup } from "../host/control_group.ts";
 import { ownerVariable } from "../host/detached.ts";
 import { endProcess, isAlive } from "../host/end_process.ts";
 import { NixboxError } from "../host/error.ts";
@@ -114,7 +115,10 @@ function undoTapStep(
   };
   switch (name) {
     case "slot":
-      return named("claim a network slot", () => leaveSlot(host, place, record));
+      return named("claim a network slot", async () => {
+        await ifSlotIsOurs(() => removeGroup(host, slot));
+        await leaveSlot(host, place, record);
+      });
     case "firewall":
       return named("load the firewall", () => ifSlotIsOurs(() => deleteFirewall(host, names)));
     case "tap":

@@ -1,9 +1,11 @@
+import type { DetachedOptions, DetachedProcess } from "../host/detached.ts";
 import { NixboxError } from "../host/error.ts";
-import { slotAddresses } from "../network/addresses.ts";
+import { ensurePrivateDirectory, exists } from "../host/files.ts";
+import { ownGroups, recordedArgv, spawnPlaced } from "../host/namespaced.ts";
 import { passDocker } from "../network/docker.ts";
 import { enableForwarding } from "../network/forwarding.ts";
 import { joinNamespace, loadFirewall } from "../network/linux.ts";
-import { startServices } from "../network/services.ts";
+import { servicePids, startServices } from "../network/services.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import { claimOf, lockSlots, writeSlotOwner } from "../state/slots.ts";
 import { waitForPort } from "./boot.ts";
@@ -12,6 +14,10 @@ import type { Plan } from "./plan.ts";
 import { prepareShare, startServer } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 import { forwardingMemory } from "./takedown.ts";
+import { placedVmm, withPlacesFor } from "./vmm_place.ts";
+
+/** MiB: stacks of threads count whole, used or not. */
+const spareAddressesMB = 2048;
 
 /** The steps that carry out a plan on Linux. */
 export class TapBoot extends MachineBoot<Plan> {
@@ -56,13 +62,14 @@ export class TapBoot extends MachineBoot<Plan> {
   async #startShares(): Promise<void> {
     const { host, plan, emit } = this.boot;
     const waiting: (() => Promise<void>)[] = [];
-    for (const { id, argv } of plan.virtiofsd) {
+    for (const server of plan.virtiofsd) {
+      const { id } = server;
       const share = this.record.shares.find((candidate) => candidate.id === id);
       if (share === undefined) throw new NixboxError(`the plan has no share ${id}`);
       for (const message of await prepareShare(host, this.record.id, share)) {
         emit({ kind: "warning", message });
       }
-      const started = await startServer(host, this.record.id, share, argv, this.signal);
+      const started = await startServer(host, this.record.id, share, server, this.signal);
       await this.save({
         servers: [...this.record.servers, { id, process: started.process.identity }],
       });
@@ -74,11 +81,40 @@ export class TapBoot extends MachineBoot<Plan> {
   async #startVmm(): Promise<void> {
     const { host, place } = this.boot;
     const { id, memoryMB, network } = this.#tapRecord;
-    const { namespace } = slotAddresses(network.slot);
     await this.startVmm(
+      (options) => this.#startPlaced(options),
       (vmm) => writeSlotOwner(host, place, network.slot, claimOf(host, id, vmm, memoryMB)),
-      namespace,
     );
+  }
+
+  /** Behind the network namespace's door, with a file system of its own, within its bounds. */
+  async #startPlaced(options: DetachedOptions): Promise<DetachedProcess> {
+    const { host, plan } = this.boot;
+    const { runtimeDirectory, servers } = this.#tapRecord;
+    const areThere = await Promise.all(plan.place.disks.map(exists));
+    const missing = plan.place.disks.filter((_, index) => !areThere[index]);
+    await ensurePrivateDirectory(plan.place.root.place, host.user.uid);
+    const { manager, memoryMB } = plan.place.group;
+    const placed = {
+      ...options,
+      pidFile: `${runtimeDirectory}/vmm.pid`,
+      isChild: true,
+      ...(manager === "none" ? { dataMB: memoryMB + spareAddressesMB } : {}),
+    };
+    const command = placedVmm(
+      host.user,
+      { ...plan.place, root: withPlacesFor(plan.place.root, missing) },
+      plan.vmm,
+      {
+        recorded: (argv) => recordedArgv(placed, argv),
+        groups: await ownGroups(),
+        servers: [
+          ...servers.map(({ process }) => process.pid),
+          ...await servicePids(host, plan.network),
+        ],
+      },
+    );
+    return await spawnPlaced(host, command, placed);
   }
 
   async #waitForGuest(): Promise<void> {

@@ -1,7 +1,9 @@
 import type { Config, Project } from "../config/types.ts";
 import { exists } from "../host/files.ts";
+import { groupManager } from "../host/control_group.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
+import { hasLandlock } from "../host/landlock.ts";
 import { hostNetwork } from "../network/host_network.ts";
 import { chooseRange } from "../network/range.ts";
 import { upstreamResolvers } from "../network/resolvers.ts";
@@ -13,12 +15,12 @@ import { located } from "./located.ts";
 import { type FactsOptions, machineFacts } from "./machine_facts.ts";
 import { makePlan, type Plan, type PlanInput } from "./plan.ts";
 import {
-  chooseIsolation,
   dnsmasqFeatures,
   enoughOpenFiles,
   openFilesWarning,
   requireNetwork,
 } from "./requirements.ts";
+import { serverFacts } from "./server_facts.ts";
 import { readRecord } from "../state/store.ts";
 import { act } from "./steps.ts";
 import { undoStep } from "./takedown.ts";
@@ -75,9 +77,8 @@ async function planInput(
   emit: Emit,
 ): Promise<Omit<PlanInput, "slot">> {
   const { facts, obtained } = await machineFacts(host, project, config, options, emit);
-  const { isolation, warning } = await chooseIsolation(host);
-  if (warning !== undefined) emit({ kind: "warning", message: warning });
-  const { limit, raise: raiseOpenFiles } = await host.openFiles();
+  const servers = await serverFacts(host);
+  const { limit } = await host.openFiles();
   if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
   const network = await hostNetwork(host);
   if (config.rosetta) emit({ kind: "warning", message: "rosetta is for macOS: nothing here" });
@@ -95,9 +96,8 @@ async function planInput(
         identity: (await located(share.source)).identity,
       })),
     ),
-    isolation,
-    tools: { ...facts.tools, virtiofsd: await host.which("virtiofsd") ?? "virtiofsd" },
-    raiseOpenFiles,
-    callFilter: await host.callFilter() ?? [],
+    ...servers,
+    groupManager: await groupManager(),
+    hasLandlock: await hasLandlock(),
   };
 }

@@ -1,5 +1,6 @@
 import { runAsRoot } from "../host/as_root.ts";
 import type { Host } from "../host/host.ts";
+import { processesSeenByRoot } from "../host/root_processes.ts";
 import { dnsmasqPaths, resolverUid } from "./dnsmasq.ts";
 import { removeSlotDirectory, startDnsmasq, stopDnsmasq } from "./dnsmasq_process.ts";
 import { inspectorOf } from "./inspector.ts";
@@ -15,6 +16,13 @@ export async function startServices(host: Host, plan: NetworkPlan): Promise<void
   if (plan.inspector !== undefined) await startInspector(host, plan.inspector);
   if (plan.watch !== undefined) await startWatch(host, plan.watch, pid);
   await rememberRules(host, plan.slot, plan.dnsmasq.paths.directory, plan.hostNetwork);
+}
+
+/** Process ids of what runs beside a guest, for its control group. */
+export async function servicePids(host: Host, plan: NetworkPlan): Promise<readonly number[]> {
+  const processes = await processesSeenByRoot(host);
+  const uids = [plan.dnsmasq.uid, ...(plan.inspector === undefined ? [] : [plan.inspector.uid])];
+  return (await Promise.all(uids.map((uid) => processes.ownedBy(uid)))).flat();
 }
 
 /** Ends the programs of a slot and removes what they wrote; also of a start that was cut short. */

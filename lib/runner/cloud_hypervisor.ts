@@ -101,7 +101,23 @@ export function patchCloudHypervisor(script: RunnerScript, changes: RunnerChange
   if (changes.networks !== undefined) setNetworks(list, changes.networks, cpus);
   addDisks(list, changes.addDisks ?? []);
   addShares(list, changes.addShares ?? []);
+  if (changes.openable !== undefined && hasLandlock(script.program)) {
+    useLandlock(list, changes.openable);
+  }
   return list.toScript();
+}
+
+/** Whether a program has `--landlock`, by its version in the Nix store: 41 brought it (its release notes). */
+function hasLandlock(program: string): boolean {
+  return Number(/-cloud-hypervisor-(\d+)\.[^/]*\/bin\//.exec(program)?.[1] ?? 0) >= 41;
+}
+
+function useLandlock(list: ArgumentList, openable: readonly string[]): void {
+  if (!list.has("--landlock")) list.append("--landlock");
+  const rules = openable.map((path) =>
+    write([{ key: "path", value: path }, { key: "access", value: "rw" }])
+  );
+  list.appendValues("--landlock-rules", rules);
 }
 
 function refuseOthersChanges(list: ArgumentList, changes: RunnerChanges): void {

@@ -102,6 +102,11 @@ export interface RunnerChanges {
    * goes into no core dump.
    */
   readonly confined?: boolean;
+  /**
+   * cloud-hypervisor: what it may open later, under the rules of its own (Landlock) that allow what its
+   * command line names; nothing where its version has none.
+   */
+  readonly openable?: readonly string[];
   /** QEMU: empty PCIe root ports for hot-plug, at least this many. */
   readonly hotPlugPorts?: number;
   /** vfkit: Apple's translator of x86_64 programs, as a share with the tag `rosetta`. */

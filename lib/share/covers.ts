@@ -1,4 +1,4 @@
-import { isWithin, joinPath, pathBelow } from "../host/paths.ts";
+import { isWithin, joinPath, nameOf, parentOf, pathBelow } from "../host/paths.ts";
 
 /** What of a share the guest may see and not change. Paths are real, absolute and in the share. */
 export interface Protection {
@@ -28,13 +28,25 @@ export interface CoveredShare {
   readonly protection?: Protection | undefined;
   /** Names below the source: of all that is there the guest sees only these, read-only. */
   readonly only?: readonly string[] | undefined;
-  /** Beside it lies what is shown in the masks' places. */
+  /** Of the share's server; {@linkcode besideShare} lies what is shown in the masks' places. */
   readonly socket: string;
 }
 
+/**
+ * What the paths of all that belongs to a share begin with, but for its socket: that may lie in a
+ * directory that the hypervisor sees.
+ */
+export function besideShare({ socket }: Pick<CoveredShare, "socket">): string {
+  const directory = parentOf(socket);
+  return nameOf(directory) === socketsName ? joinPath(parentOf(directory), nameOf(socket)) : socket;
+}
+
+/** The name of the directory whose sockets the hypervisor sees. */
+export const socketsName = "vmm";
+
 /** The directory whose content is shown in a mask's place, if it is there. */
 export function copiesOf(share: Pick<CoveredShare, "socket">, index: number): string {
-  return `${share.socket}.copies/${index}`;
+  return `${besideShare(share)}.copies/${index}`;
 }
 
 // A copy lives in this host's memory: so much of it at most, and so many files.

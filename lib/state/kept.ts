@@ -1,4 +1,5 @@
-import { removeIfExists } from "../host/files.ts";
+import { exists, removeIfExists } from "../host/files.ts";
+import { nameOf } from "../host/paths.ts";
 import type { Host } from "../host/host.ts";
 import { statePaths } from "./store.ts";
 
@@ -7,6 +8,28 @@ const lasting: ReadonlySet<string> = new Set(["lock", "project.json", "accepted"
 
 /** What else of a project's state directory is not made by its hypervisor and its guest. */
 const remade: ReadonlySet<string> = new Set(["logs", "build", "obeyed"]);
+
+/** Where a machine's disks are that its runner names without a directory. */
+export function diskDirectory(stateDirectory: string): string {
+  return `${stateDirectory}/disks`;
+}
+
+/**
+ * Makes the directory of a machine's disks, which is all of the project's state that its hypervisor sees.
+ * Disks of an earlier version, which lay beside it, are moved there.
+ */
+export async function prepareDisks(host: Host, id: string): Promise<string> {
+  const { directory } = statePaths(host, id);
+  const disks = diskDirectory(directory);
+  await Deno.mkdir(disks, { recursive: true, mode: 0o700 });
+  for (const { name } of [...Deno.readDirSync(directory)]) {
+    if (lasting.has(name) || remade.has(name) || name === nameOf(disks)) continue;
+    if (!await exists(`${disks}/${name}`)) {
+      await Deno.rename(`${directory}/${name}`, `${disks}/${name}`);
+    }
+  }
+  return disks;
+}
 
 /**
  * Removes the machine's disks, wherever its runner makes them in the state directory: the next boot

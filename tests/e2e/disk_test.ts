@@ -23,13 +23,13 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
   const runner = await runnerWithDisk();
   const up = (...words: string[]) => project.call(["up", ...words, "--runner", runner]);
   let state = "";
-  const disk = () => Deno.readTextFile(`${state}/root.img`);
+  const disk = () => Deno.readTextFile(`${state}/disks/root.img`);
 
   await t.step("it stays over down", async () => {
     assert.equal((await up()).code, 0);
     const [machine] = JSON.parse((await project.call(["status", "--json"])).stdout).machines;
     state = `/root/.local/state/nixbox/projects/${machine.id}`;
-    await Deno.writeTextFile(`${state}/root.img`, "kept");
+    await Deno.writeTextFile(`${state}/disks/root.img`, "kept");
     assert.equal((await project.down()).code, 0);
     assert.equal(await disk(), "kept");
   });
@@ -62,7 +62,7 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
     async () => {
       const { code, stderr } = await project.call(["down", "--forget"]);
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /removed: .*root\.img/);
+      assert.match(stderr, /removed: .*disks/);
       assert.deepEqual(names(state), ["accepted", "lock", "logs", "project.json"]);
       const again = await project.call(["down", "--forget"]);
       assert.equal(again.code, 0);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../lib/host/detect.ts";
+import { parentOf } from "../../lib/host/paths.ts";
 import { waitFor } from "../../lib/host/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
 import { listRecords } from "../../lib/state/store.ts";
@@ -16,6 +17,8 @@ Deno.test("QEMU's driver tells, adds and removes devices of a running guest", as
   const { hotPlug } = guest;
   assert.ok(hotPlug);
   const inGuest = async (line: string) => (await project.run(line)).stdout.trim();
+  // The hypervisor sees its sockets' directory, and no other of the host's.
+  const sockets = parentOf(record.apiSocket);
   const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
 
   await t.step("info is what the plan asked for", async () => {
@@ -27,7 +30,7 @@ Deno.test("QEMU's driver tells, adds and removes devices of a running guest", as
   });
 
   await t.step("a disk comes with its serial and content, and goes", async () => {
-    const path = `${directory}/disk, with a comma.img`;
+    const path = `${sockets}/disk, with a comma.img`;
     await Deno.writeTextFile(path, "content".padEnd(1 << 20, "\0"));
     await hotPlug.addDisk({ id: "extra", path, readonly: true, serial: "extra" });
     const read = "for s in /sys/block/*/serial; do grep -qx extra $s && " +
@@ -47,7 +50,7 @@ Deno.test("QEMU's driver tells, adds and removes devices of a running guest", as
   await t.step("a share comes, is written to, and goes; then its virtiofsd may end", async () => {
     const source = `${directory}/source`;
     await Deno.mkdir(source);
-    const share = { id: "share9", tag: "extra", socket: `${directory}/s.sock` };
+    const share = { id: "share9", tag: "extra", socket: `${sockets}/s.sock` };
     await assert.rejects(hotPlug.addShare(share), /chardev-add/);
     const { process } = await startVirtiofsd(host, record.id, source, share.socket);
     await hotPlug.addShare(share);

@@ -1,6 +1,7 @@
 import { type DetachedProcess, spawnDetached } from "../../../lib/host/detached.ts";
 import { directoryIdentity, exists } from "../../../lib/host/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
+import { serverFacts } from "../../../lib/lifecycle/server_facts.ts";
 import { waitFor } from "../../../lib/host/wait.ts";
 import { guestGid, guestUid, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
@@ -30,9 +31,9 @@ export async function startVirtiofsd(
   const share = { source, identity, root, readonly: false, socket, masks: [] };
   const { uid, gid } = host.user;
   const ids = { guestUid, guestGid, hostUid: uid, hostGid: gid };
-  const virtiofsd = await host.which("virtiofsd") ?? "virtiofsd";
+  const { tools } = await serverFacts(host);
   const { raise } = await host.openFiles();
-  const argv = [...raise, ...virtiofsdArgv(virtiofsd, share, ids, "user-namespace", []), ...more];
+  const argv = [...raise, ...virtiofsdArgv(tools, share, ids, "user-namespace", []), ...more];
   const logFile = `${socket}.log`;
   const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
   const listens = await waitFor(

@@ -19,7 +19,14 @@ const input: PlanInput = {
   canFilterRecords: true,
   runnerShares: [],
   isolation: "user-namespace",
-  tools: { ...exampleFacts.tools, virtiofsd: "/usr/libexec/virtiofsd" },
+  tools: {
+    ...exampleFacts.tools,
+    setpriv: "/usr/bin/setpriv",
+    virtiofsd: "/usr/libexec/virtiofsd",
+    ofFilter: [],
+  },
+  groupManager: "none",
+  hasLandlock: false,
   raiseOpenFiles: [],
   callFilter: ["limit"],
 };
@@ -41,7 +48,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
     build: "prebuilt",
     runtimeDirectory: "/r/0123456789ab",
     secretsDirectory: "/m/0123456789ab.secrets",
-    apiSocket: "/r/0123456789ab/api.sock",
+    apiSocket: "/r/0123456789ab/vmm/api.sock",
     servers: [],
     shares: [
       {
@@ -55,7 +62,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
         via: "virtiofs",
         masks: ["/home/ann/box/.nixbox"],
         state: "ready",
-        socket: "/r/0123456789ab/share0.sock",
+        socket: "/r/0123456789ab/vmm/share0.sock",
       },
       {
         id: "share1",
@@ -68,7 +75,7 @@ Deno.test("the record names everything that will be made, before it is", () => {
         via: "virtiofs",
         masks: [],
         state: "ready",
-        socket: "/r/0123456789ab/share1.sock",
+        socket: "/r/0123456789ab/vmm/share1.sock",
       },
     ],
     nextShare: 2,
@@ -101,7 +108,7 @@ Deno.test("the runner is changed to this machine's size, tap, sockets, disk and 
   const view = readRunner(makePlan(input).script);
   assert.equal(view.cpus, 3);
   assert.equal(view.memoryMB, 1500);
-  assert.equal(view.apiSocket, "/r/0123456789ab/api.sock");
+  assert.equal(view.apiSocket, "/r/0123456789ab/vmm/api.sock");
   assert.equal(view.vsockCid, undefined);
   assert.deepEqual(view.networks, [{ kind: "tap", tap: "guest", mac: "02:00:00:00:00:07" }]);
   const disk = view.disks.find(({ serial }) => serial === "nixbox");
@@ -115,7 +122,7 @@ Deno.test("the runner is changed to this machine's size, tap, sockets, disk and 
     view.shares.filter(({ tag }) => tag.startsWith("nixbox-")).map((
       { id, socket },
     ) => [id, socket]),
-    [["share0", "/r/0123456789ab/share0.sock"], ["share1", "/r/0123456789ab/share1.sock"]],
+    [["share0", "/r/0123456789ab/vmm/share0.sock"], ["share1", "/r/0123456789ab/vmm/share1.sock"]],
   );
 });
 
@@ -178,7 +185,9 @@ Deno.test("rules, tap and dnsmasq are the slot's", () => {
   assert.match(plan.network.firewall, /table inet nixbox_s7 \{/);
   assert.match(plan.network.tap, /tuntap add dev guest mode tap user 1000 multi_queue/);
   assert.match(plan.network.dnsmasq.config, /listen-address=10\.201\.7\.1/);
-  assert.deepEqual(plan.directories, ["/r/0123456789ab", "/m/0123456789ab.secrets"]);
+  assert.deepEqual(plan.directories, [
+    ...["/r/0123456789ab", "/r/0123456789ab/vmm", "/m/0123456789ab.secrets"],
+  ]);
   assert.deepEqual(plan.vmm, ["/bin/bash", "/r/0123456789ab/microvm-run"]);
   assert.equal(plan.ssh[0], "ssh");
 });
@@ -198,7 +207,6 @@ Deno.test("every command that runs as root is listed", () => {
   ]);
   const weaker = makePlan({ ...input, isolation: "root-mount-namespace" });
   assert.equal(weaker.asRoot.filter(([program]) => program === "unshare").length, 2);
-  assert.deepEqual(weaker.virtiofsd[0]?.argv.slice(0, 3), ["sudo", "--", "unshare"]);
 });
 
 Deno.test("~ is the guest user's home", () => {

@@ -96,6 +96,13 @@ const cases: readonly Case[] = [
     flags: { "--seccomp": ["true"] },
   },
   {
+    claim: "Landlock's rules name what it may open later",
+    of: "cloud-hypervisor",
+    changes: { openable: ["/s/disks", "/r/a,b"] },
+    flags: { "--landlock-rules": ["path=/s/disks,access=rw", 'path="/r/a,b",access=rw'] },
+    holds: ["--landlock"],
+  },
+  {
     claim: "another network card",
     of: "qemu",
     changes: { cpus: 2, networks: [tap] },
@@ -490,6 +497,12 @@ for (const [name, changes, reason, change = (text: string) => text] of impossibl
 Deno.test("a runner whose hypervisor cannot confine itself, or does so less, is confined as far", () => {
   const without = fixtureText("qemu").replace("-sandbox on ", "");
   ok(!argvOf(patchRunner(readRunner(without), { confined: true })).includes("-sandbox"));
+  const old = fixtureText("cloud-hypervisor").replace(
+    "cloud-hypervisor-51.0",
+    "cloud-hypervisor-40.2",
+  );
+  const unruled = patchRunner(readRunner(old), { openable: ["/s"] });
+  ok(!argvOf(unruled).some((word) => word.startsWith("--landlock")));
   const less = fixtureText("cloud-hypervisor").replace(/ --seccomp \S+/, " --seccomp log");
   const patched = patchRunner(readRunner(less), { confined: true });
   deepStrictEqual(valuesAfter(patched, "--seccomp"), ["true"]);

@@ -7,6 +7,12 @@ import { copiesOf, pinsFor } from "../../../lib/share/covers.ts";
 import { virtiofsdArgv, type VirtiofsdShare } from "../../../lib/share/virtiofsd.ts";
 
 const ids = { guestUid: 1000, guestGid: 100, hostUid: 1001, hostGid: 1002 };
+const tools = {
+  bash: "/bin/bash",
+  setpriv: "/usr/bin/setpriv",
+  virtiofsd: "virtiofsd",
+  ofFilter: [],
+};
 const filter = ["limit", "/r/calls.bpf"];
 const share = {
   source: "/home/ann/it's a project",
@@ -18,7 +24,13 @@ const share = {
 };
 
 Deno.test("in a user namespace the guest's user is the one id that is mapped", () => {
-  const argv = virtiofsdArgv("/usr/libexec/virtiofsd", share, ids, "user-namespace", filter);
+  const argv = virtiofsdArgv(
+    { ...tools, virtiofsd: "/usr/libexec/virtiofsd" },
+    share,
+    ids,
+    "user-namespace",
+    filter,
+  );
   assert.deepEqual(argv.slice(0, 5), [...filter, "unshare", "--user", "--map-root-user"]);
   for (
     const word of [
@@ -35,16 +47,17 @@ Deno.test("in a user namespace the guest's user is the one id that is mapped", (
 
 Deno.test("where root makes the namespace, virtiofsd runs as the caller", () => {
   const argv = virtiofsdArgv(
-    "virtiofsd",
+    tools,
     { ...share, readonly: false },
     ids,
     "root-mount-namespace",
     filter,
   );
-  assert.deepEqual(argv.slice(argv.indexOf("virtiofsd") - 3, argv.indexOf("virtiofsd")), [
-    "--",
-    ...filter,
-  ]);
+  const at = argv.indexOf("virtiofsd");
+  assert.deepEqual(argv.slice(at - 2, at), filter);
+  // What root has mounted is all that it sees of the host.
+  assert.ok(argv.indexOf("chroot") < at);
+  assert.ok(argv.includes("--bounding-set=-all"));
   assert.ok(argv.includes("--reuid=1001"));
   assert.ok(argv.includes("--translate-uid=squash-guest:0:1001:4294967295"));
   assert.ok(!argv.includes("--readonly"));
@@ -60,7 +73,7 @@ async function inPlace(
   const root = await Deno.makeTempDir();
   const identity = await directoryIdentity(source);
   const made = { ...share, source, masks, root, identity, ...more };
-  const argv = virtiofsdArgv("virtiofsd", made, ids, "user-namespace", []);
+  const argv = virtiofsdArgv(tools, made, ids, "user-namespace", []);
   const before = argv.slice(0, argv.indexOf("virtiofsd"));
   return await run([...before, "sh", "-c", script, "sh", root], { accept: "any" });
 }
@@ -148,9 +161,12 @@ testOnLinux(
     await Deno.symlink("secret", `${parent}/looked at`);
     const root = await Deno.makeTempDir();
     const swapped = { ...share, source: `${parent}/looked at`, masks: [], root, identity };
-    const { code, stderr } = await run(virtiofsdArgv("true", swapped, ids, "user-namespace", []), {
-      accept: "any",
-    });
+    const { code, stderr } = await run(
+      virtiofsdArgv({ ...tools, virtiofsd: "true" }, swapped, ids, "user-namespace", []),
+      {
+        accept: "any",
+      },
+    );
     assert.equal(code, 1);
     assert.match(stderr, /looked at is not the directory that it was/);
     await Deno.remove(parent, { recursive: true });

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import {
+  type PrivateRoot,
+  privateRootArgv,
+  programDirectories,
+} from "../../../lib/host/private_root.ts";
+import { run } from "../../../lib/host/process.ts";
+import { testOnLinux } from "../support/systems.ts";
+
+const tools = { bash: "/bin/bash", setpriv: "/usr/bin/setpriv" };
+const user = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
+
+/** Runs a script in a private root that shows what is given, and `share` as the place to start in. */
+async function inside(
+  script: string,
+  shown: Partial<Pick<PrivateRoot, "readonly" | "files" | "writable">> = {},
+) {
+  const directory = await Deno.makeTempDir({ prefix: "it's a place " });
+  await Deno.mkdir(`${directory}/place`);
+  await Deno.mkdir(`${directory}/share`);
+  const root = {
+    place: `${directory}/place`,
+    readonly: [...programDirectories, ...shown.readonly ?? []],
+    files: shown.files ?? [],
+    writable: [`${directory}/share`, ...shown.writable ?? []],
+    cwd: `${directory}/share`,
+  };
+  const words = ["/bin/sh", "-c", script];
+  const argv = privateRootArgv(root, "user-namespace", user, [], tools, words);
+  const result = await run(argv, { accept: "any", timeoutMs: 20_000 });
+  const left = [...Deno.readDirSync(`${directory}/place`)].length;
+  await Deno.remove(directory, { recursive: true });
+  return { ...result, left };
+}
+
+testOnLinux("a program in a private root sees what it is shown, and leaves nothing", async () => {
+  const hidden = await Deno.makeTempDir();
+  const secret = `${hidden}/secret`;
+  await Deno.writeTextFile(secret, "secret");
+  const script = `cat ${secret} /etc/passwd; echo made >file && cat file; pwd; ls -A /home /root`;
+  const { stdout, left } = await inside(script);
+  assert.match(stdout, /^made\n\/.*it's a place .*\/share\n$/);
+  assert.equal(left, 0);
+  const shown = await inside(`cat ${secret}; echo x >${secret}; rm ${secret}`, {
+    readonly: [secret],
+  });
+  assert.equal(shown.stdout, "secret");
+  assert.match(shown.stderr, /[Rr]ead-only/);
+  assert.equal(await Deno.readTextFile(secret), "secret");
+  await inside(`echo more >${secret}`, { writable: [secret] });
+  assert.equal(await Deno.readTextFile(secret), "more\n");
+  await Deno.remove(hidden, { recursive: true });
+});
+
+testOnLinux("a program in a private root has no capability, and no way out", async () => {
+  const script = "grep -E '^(CapEff|CapPrm|CapBnd|CapAmb):' /proc/self/status; " +
+    "mount -t tmpfs none /tmp; chroot / true; touch /made /usr/made; mknod /tmp/x b 8 0; " +
+    `kill -0 ${Deno.pid}; ls /proc | grep -c '^[0-9]'`;
+  const { stdout, stderr } = await inside(script);
+  const [prm, eff, bnd, amb, processes = ""] = stdout.split("\n");
+  for (const set of [prm, eff, bnd, amb]) assert.match(set ?? "", /:\t0+$/);
+  assert.ok(Number(processes) <= 4, stdout);
+  for (const what of [/mount: /, /chroot/, /\/made/, /mknod/, /kill/]) assert.match(stderr, what);
+});
+
+testOnLinux("what is not there is left out, and links are links", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.symlink("/nowhere", `${directory}/link`);
+  const { stdout, code } = await inside(`readlink ${directory}/link; ls ${directory}`, {
+    readonly: [`${directory}/link`, `${directory}/missing`],
+  });
+  assert.equal(code, 0);
+  assert.equal(stdout, "/nowhere\nlink\n");
+  await Deno.remove(directory, { recursive: true });
+});
+
+testOnLinux("what may be a part of a path shows a file, and no directory", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/kernel`, "kernel");
+  await Deno.mkdir(`${directory}/home`);
+  await Deno.writeTextFile(`${directory}/home/key`, "secret");
+  const files = [`${directory}/kernel`, `${directory}/home`];
+  const { stdout } = await inside(`cat ${directory}/kernel; ls ${directory}`, { files });
+  assert.equal(stdout, "kernelkernel\n");
+  await Deno.remove(directory, { recursive: true });
+});
+
+testOnLinux("how the program ends is how the command ends", async () => {
+  assert.equal((await inside("exit 7")).code, 7);
+});
