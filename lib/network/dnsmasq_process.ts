@@ -55,8 +55,8 @@ export function dnsmasqCommand(uid: number, config: string, dnsmasq: string): re
     ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
     ...[`--inh-caps=-all,${capabilities}`, `--ambient-caps=-all,${capabilities}`],
     ...[`--bounding-set=-all,${capabilities}`, "--no-new-privs"],
-    // Its log has no time zone: this makes it UTC.
-    ...["env", "TZ=UTC", dnsmasq, `--conf-file=${config}`],
+    // Its log has no time zone: this makes it UTC. No core dump holds what the guest has asked.
+    ...["env", "TZ=UTC", "prlimit", "--core=0:0", dnsmasq, `--conf-file=${config}`],
   ];
 }
 

@@ -28,7 +28,7 @@ export interface InspectorFiles {
 }
 
 // HAProxy writes its log to stdout, which stays open when it has gone into its jail.
-const start = 'exec "$@" >>"$0" 2>&1 </dev/null';
+const start = 'ulimit -c 0; exec "$@" >>"$0" 2>&1 </dev/null';
 
 /**
  * Starts a slot's inspector and waits until it listens. Runs beside an earlier one, which goes on

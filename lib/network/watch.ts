@@ -29,6 +29,7 @@ const longestLog = 4_000_000;
  */
 const program = `
 exec >/dev/null 2>&1 </dev/null
+ulimit -c 0
 echo $$ >"$1/watch.pid"
 pid=$2
 nft=$3
