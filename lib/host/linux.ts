@@ -12,6 +12,7 @@ import { privilegeOf } from "./privilege.ts";
 import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
 import { findProgram, openDoor } from "./programs.ts";
 import { readTextIfExists } from "./files.ts";
+import { linuxFunctions } from "./shell_functions.ts";
 import { usersDirectory } from "./runtime_directory.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
@@ -35,6 +36,7 @@ export function detectLinux(): Host {
     paths: linuxPaths(user, (name) => Deno.env.get(name)),
     processes: linuxProcesses(user.uid),
     privilege: privilegeOf(user.uid),
+    shellFunctions: linuxFunctions,
     memory: memoryFacts,
     which: (program) => Promise.resolve(findProgram(program)),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),

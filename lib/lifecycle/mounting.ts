@@ -8,6 +8,7 @@ import { runInGuest } from "../guest/session.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
 import { releaseProtection } from "./placeholders.ts";
+import { notePlaces } from "./room.ts";
 import { prepareShare, rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
@@ -41,14 +42,17 @@ export abstract class Mounting {
   protected get recordStep(): Step {
     return {
       name: "write the record",
-      run: () =>
-        this.save({
+      run: async () => {
+        await this.save({
           shares: [...this.#record.shares, this.share],
           nextShare: this.#record.nextShare + 1,
-        }),
+        });
+        await notePlaces(this.host, this.#record);
+      },
       undo: async () => {
         await endServer(this.host, this.#record, this.share);
         await this.save(without(this.#record, this.share.id));
+        await notePlaces(this.host, this.#record);
       },
     };
   }
