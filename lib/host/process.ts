@@ -48,7 +48,15 @@ export class CommandError extends NixboxError {
 }
 
 /** How much of a program's standard error is kept, in characters: the beginning and the end. */
-const mostErrors = 1 << 20;
+export const mostErrors = 1 << 20;
+
+/**
+ * How long a program may take that asks or tells this host something: the kernel's tools, versions,
+ * keys, a look at files. One that takes a minute hangs: by a lock that nobody gives back, a network file
+ * system that is gone, a name service that does not answer. What the user asked for (builds, hooks,
+ * commands, copies) has no such limit, and ends with Ctrl-C.
+ */
+export const toolMs = 60_000;
 
 /** How long a program may take to end after SIGTERM. */
 const endGraceMs = 2000;
@@ -186,7 +194,13 @@ export function printableCommand(argv: readonly string[]): string {
     .join(" ");
 }
 
-/** The last lines of a text that say something, oldest first. */
+/** Of a longer line the end is told. */
+const longestToldLine = 1000;
+
+/** The last lines of a text that say something, oldest first; of each, what a person can read. */
 export function lastLines(text: string, count: number): string[] {
-  return text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "").slice(-count);
+  const lines = text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "");
+  return lines.slice(-count).map((line) =>
+    line.length > longestToldLine ? `[...] ${line.slice(-longestToldLine)}` : line
+  );
 }

@@ -4,7 +4,7 @@ import { isAlive } from "../host/end_process.ts";
 import { exists } from "../host/files.ts";
 import { checkPrivateDirectory } from "../host/private_directory.ts";
 import type { Emit } from "../host/progress.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { tapsInDocker } from "../network/docker.ts";
@@ -103,7 +103,10 @@ const tablesSchema = z.object({
 async function slotsWithTables(host: Host): Promise<readonly number[]> {
   const nft = await host.which("nft");
   if (nft === undefined || host.user.uid !== 0) return [];
-  const { code, stdout } = await run([nft, "-j", "list", "tables"], { accept: "any" });
+  const { code, stdout } = await run([nft, "-j", "list", "tables"], {
+    accept: "any",
+    timeoutMs: toolMs,
+  });
   if (code !== 0) return [];
   return tablesSchema.parse(JSON.parse(stdout)).nftables.flatMap(({ table }) => {
     const slot = /^nixbox_s(\d+)$/.exec(table?.name ?? "")?.[1];

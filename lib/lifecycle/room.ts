@@ -87,7 +87,6 @@ export async function requireRoom(host: Host, directories: readonly string[]): P
   const lack = parseLack(stdout);
   if (lack === undefined) return;
   throw new NixboxError(`too little room for a machine to grow: ${lackText(lack)}`, {
-    where: lack.path,
     hint: `free some space there (\`df -h '${lack.path}'\`) and try again`,
   });
 }

@@ -6,7 +6,7 @@ import { remoteCommand, remoteShell } from "../guest/quote.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
 import { type GuestCommandResult, runInGuest } from "../guest/session.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
-import { lastLines } from "../host/process.ts";
+import { lastLines, toolMs } from "../host/process.ts";
 import { isWithin, pathBelow, resolvePath } from "../host/paths.ts";
 import type { VmRecord } from "../state/record.ts";
 import { requireGoing } from "./machine.ts";
@@ -48,7 +48,8 @@ export async function commandOutput(
   const record = await requireGoing(host, id);
   const command = remoteCommand(argv, guestDirectory(record, options));
   const stdin = options.stdin === undefined ? {} : { stdin: options.stdin };
-  return await runInGuest(record.runtimeDirectory, command, stdin);
+  const mostOutput = 64 << 20;
+  return await runInGuest(record.runtimeDirectory, command, { ...stdin, mostOutput });
 }
 
 /** Writes a file of the guest, whole or not at all. */
@@ -61,7 +62,10 @@ export async function writeGuestFile(
 ): Promise<void> {
   const record = await requireGoing(host, id);
   const command = copyCommands.writeFile(path, mode);
-  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, { stdin: text });
+  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, {
+    stdin: text,
+    timeoutMs: toolMs,
+  });
   if (code === 0) return;
   throw new NixboxError(`the guest could not write ${path}`, { log: lastLines(stderr, 6) });
 }
