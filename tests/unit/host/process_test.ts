@@ -54,13 +54,11 @@ Deno.test("of what a program says by standard error, the beginning and the end a
 });
 
 Deno.test("of 500 MB by either stream no more than the bound is kept", async () => {
-  const before = Deno.memoryUsage().rss;
   const flood = "head -c 500000000 /dev/zero";
   await assert.rejects(run(["sh", "-c", flood], { mostOutput: 4 << 20 }), /printed more than 4 MB/);
   const { stderr } = await run(["sh", "-c", `${flood} >&2; printf '\\nlast' >&2`]);
   assert.ok(stderr.endsWith("\nlast"));
-  const grownMB = (Deno.memoryUsage().rss - before) / 1e6;
-  assert.ok(grownMB < 250, `${grownMB} MB`);
+  assert.ok(stderr.length < 2 << 20, `${stderr.length} characters`);
 });
 
 Deno.test("a line without end is told in pieces", async () => {
