@@ -1,7 +1,14 @@
+import type { Terminal } from "./terminal.ts";
+
 /**
- * A message of nixbox's own while a guest's program has the terminal, which is in raw mode then: a line
- * does not go back to its beginning by itself.
+ * Says something of nixbox's own while a guest's program has the terminal, which is in raw mode then: a
+ * newline does not go back to the beginning of the line by itself.
  */
-export function besideGuest(message: string, isRaw: boolean): string {
-  return isRaw ? `\r\nnixbox: ${message}\r` : `nixbox: ${message}`;
+export function tellBesideGuest(terminal: Terminal, message: string, isRaw: boolean): void {
+  if (isRaw) {
+    terminal.writeError("\n");
+    terminal.eraseLine();
+  }
+  terminal.printError(`nixbox: ${message}`);
+  if (isRaw) terminal.eraseLine();
 }

@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
-import { besideGuest } from "./beside_guest.ts";
+import { tellBesideGuest } from "./beside_guest.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -22,7 +22,7 @@ EXAMPLES
     this.exitCode = await openShell(host, project.id, {
       directory,
       tty,
-      onPause: (message) => this.terminal.printError(besideGuest(message, tty)),
+      onPause: (message) => tellBesideGuest(this.terminal, message, tty),
     });
   },
 });

@@ -30,8 +30,7 @@ short() {
     numbers=$(room "$place/.") || continue
     free=\${numbers% *} total=\${numbers#* }
     case $free$total in '' | *[!0-9]*) continue ;; esac
-    # What does not tell its size has no floor; nothing grows on what is read-only and full, as a CD is.
-    [ "$total" -gt 0 ] || continue
+    # Nothing grows on what is read-only and full, as a CD is. What does not tell its size has no floor.
     [ "$free" -gt 0 ] || [ -w "$place/." ] || continue
     floor=$((total * ${floorPercent} / 100))
     [ "$floor" -le ${largestFloorKB} ] || floor=${largestFloorKB}
