@@ -91,6 +91,8 @@ export type { Watch } from "./lib/network/watch.ts";
 export type { UpOptions, UpResult } from "./lib/lifecycle/up.ts";
 export type { DownOptions, DownResult } from "./lib/lifecycle/down.ts";
 export type { MachineState } from "./lib/lifecycle/machine.ts";
+export type { ShellFunctions } from "./lib/host/shell_functions.ts";
+export type { LackOfRoom, Pause } from "./lib/lifecycle/room.ts";
 export type { MachineStatus, StatusReport } from "./lib/lifecycle/status.ts";
 export type { Protection } from "./lib/share/covers.ts";
 export type { ShareRecord, TapNetwork, VmRecord, VsockNetwork } from "./lib/state/record.ts";

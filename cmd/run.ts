@@ -1,5 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
+import { tellBesideGuest } from "./beside_guest.ts";
 
 export const command = buildCommand<Record<never, never>, string[], CommandLineContext>({
   docs: {
@@ -28,6 +29,7 @@ EXAMPLES
     this.exitCode = await runCommand(host, project.id, argv, {
       directory: await Deno.realPath(Deno.cwd()),
       tty,
+      onPause: (message) => tellBesideGuest(this.terminal, message, tty),
     });
   },
 });

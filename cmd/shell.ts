@@ -1,5 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
+import { tellBesideGuest } from "./beside_guest.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
@@ -18,6 +19,10 @@ EXAMPLES
     const { openShell } = await import("../lib/lifecycle/session.ts");
     const directory = await Deno.realPath(Deno.cwd());
     const tty = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-    this.exitCode = await openShell(host, project.id, { directory, tty });
+    this.exitCode = await openShell(host, project.id, {
+      directory,
+      tty,
+      onPause: (message) => tellBesideGuest(this.terminal, message, tty),
+    });
   },
 });

@@ -45,6 +45,11 @@ EXAMPLES
     ]);
     for (const line of table([header, ...rows])) terminal.print(line);
     for (const machine of report.machines) {
+      if (machine.paused !== undefined) {
+        const { pauseHint, pauseText } = await import("../lib/lifecycle/room.ts");
+        terminal.printError(`warning: ${pauseText(machine.name, machine.paused)}`);
+        terminal.printError(`help: ${pauseHint(machine.paused)}`);
+      }
       for (const mount of machine.mounts) {
         terminal.print(`  ${machine.name}: ${describeShare(mount)}`);
       }

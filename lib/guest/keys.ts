@@ -1,7 +1,7 @@
 import { NixboxError } from "../host/error.ts";
 import { ensurePrivateDirectory, exists, lstatIfExists, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 
 /** The project's three key pairs, under `.nixbox/ssh/`, which the guest never sees. */
 export interface ProjectKeys {
@@ -116,5 +116,7 @@ async function makeKey(file: string, comment: string): Promise<void> {
   for (const half of [file, `${file}.pub`]) {
     if (await exists(half)) await Deno.remove(half);
   }
-  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file]);
+  await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", file], {
+    timeoutMs: toolMs,
+  });
 }

@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { fileError, removeIfExists } from "../host/files.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import type { ProjectKeys } from "./keys.ts";
 
 /** Serial number by which the guest finds the disk, and the device's id at the hypervisor. */
@@ -85,7 +85,7 @@ export async function makeProvisioningDisk(
     const bytes = await writeFiles(source, provisioning, keys);
     await Deno.writeFile(image, new Uint8Array(), { mode: 0o600, createNew: true });
     const mke2fs = await host.which("mke2fs") ?? "mke2fs";
-    await run([mke2fs, ...mke2fsArguments(source, image, bytes)]);
+    await run([mke2fs, ...mke2fsArguments(source, image, bytes)], { timeoutMs: toolMs });
   } catch (error) {
     await removeIfExists(image);
     throw fileError("the provisioning disk could not be made", error);

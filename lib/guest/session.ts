@@ -30,10 +30,12 @@ export async function runInGuest(
     readonly timeoutMs?: number;
     readonly signal?: AbortSignal;
     readonly onStderrLine?: (line: string) => void;
+    /** Characters that it may print; 1 Mi, since nixbox's own commands have little to tell. */
+    readonly mostOutput?: number;
   } = {},
 ): Promise<GuestCommandResult> {
   const argv = sessionArgv(runtimeDirectory, command, { tty: false });
-  const result = await run(argv, { ...options, accept: "any" });
+  const result = await run(argv, { mostOutput: 1 << 20, ...options, accept: "any" });
   if (result.code === 255 && !await isConnected(runtimeDirectory)) {
     throw new CommandError(argv, 255, result.stderr, { reason: "the connection failed" });
   }

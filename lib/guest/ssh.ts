@@ -9,6 +9,8 @@ import type { ProjectKeys } from "./keys.ts";
 export interface SshPaths {
   readonly config: string;
   readonly controlSocket: string;
+  /** The process id of the master connection. */
+  readonly masterPid: string;
   readonly key: string;
   readonly knownHosts: string;
 }
@@ -20,6 +22,7 @@ export function sshPaths(runtimeDirectory: string): SshPaths {
   return {
     config: `${runtimeDirectory}/ssh_config`,
     controlSocket: `${runtimeDirectory}/ssh`,
+    masterPid: `${runtimeDirectory}/ssh.pid`,
     key: `${runtimeDirectory}/ssh_key`,
     knownHosts: `${runtimeDirectory}/known_hosts`,
   };

@@ -1,7 +1,7 @@
 import { ensurePrivateDirectory, removeIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parentOf } from "../host/paths.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { type KeyPair, mostKeyBytes } from "./keys.ts";
 
 /**
@@ -28,7 +28,7 @@ export async function takeKey(
     });
     const { code, stdout } = await run(
       ["ssh-keygen", "-y", "-P", "", "-f", pair.privateFile],
-      { accept: "any" },
+      { accept: "any", timeoutMs: toolMs },
     );
     if (code === 0 && stdout.startsWith("ssh-ed25519 ")) {
       await Deno.writeTextFile(pair.publicFile, stdout, { mode: 0o644 });

@@ -1,10 +1,15 @@
 import { makeCommand } from "./command.ts";
 import type { Host } from "./host.ts";
-import { type Finished, run, type RunOptions } from "./process.ts";
+import { CommandError, type Finished, run, type RunOptions, toolMs } from "./process.ts";
 import { childPath, rootProgram } from "./programs.ts";
 
+/** timeout(1)'s exit codes for a program that it ended: by SIGTERM, by SIGKILL. */
+const ended = [124, 137];
+
 /**
- * Runs one program as root to its end. It comes out of a directory that only root can write to, and
+ * Runs one program as root to its end, for a minute at most unless another time is said. Where sudo runs
+ * it, root's own timeout(1) ends it, since this user may not signal it; the time that sudo waits for a
+ * password does not count. It comes out of a directory that only root can write to, and
  * PATH has no say (programs.ts). Each call site is listed by `up --dry-run`.
  *
  * @throws {CommandError} as {@linkcode run} does.
@@ -17,11 +22,25 @@ export async function runAsRoot(
   options: Pick<RunOptions, "accept" | "timeoutMs" | "cwd"> = {},
 ): Promise<Finished> {
   const [program = "", ...args] = argv;
-  return await run(host.privilege.asRoot([rootProgram(program), ...args]), {
+  const command = [rootProgram(program), ...args];
+  const timeoutMs = options.timeoutMs ?? toolMs;
+  const more = {
     ...options,
     // Where there is no sudo in between, or it lets PATH pass.
     env: { PATH: childPath("root") },
     ...(stdin === undefined ? {} : { stdin }),
+  };
+  if (host.privilege.asRoot(command).length === command.length) {
+    return await run(command, { ...more, timeoutMs });
+  }
+  const seconds = timeoutMs / 1000;
+  const limited = [rootProgram("timeout"), "-k", "2", `${seconds}`, ...command];
+  const accept = options.accept === "any" ? "any" : [...options.accept ?? [], ...ended];
+  const { timeoutMs: _, ...rest } = more;
+  const finished = await run(host.privilege.asRoot(limited), { ...rest, accept });
+  if (!ended.includes(finished.code)) return finished;
+  throw new CommandError(argv, finished.code, finished.stderr, {
+    reason: `no end after ${seconds} s`,
   });
 }
 

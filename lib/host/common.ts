@@ -1,6 +1,6 @@
 import type { HostPaths, MemoryFacts, UserFacts } from "./host.ts";
 import { NixboxError } from "./error.ts";
-import { run } from "./process.ts";
+import { run, toolMs } from "./process.ts";
 
 /** Memory as Deno tells it: bytes on every OS; "available" is the kernel's own estimate on Linux. */
 export function memoryFacts(): MemoryFacts {
@@ -34,7 +34,7 @@ export function basePaths(
 
 /** By df(1) of POSIX. */
 export async function freeSpaceMB(path: string): Promise<number> {
-  const { stdout } = await run(["df", "-Pk", path], { accept: "any" });
+  const { stdout } = await run(["df", "-Pk", path], { accept: "any", timeoutMs: toolMs });
   const kilobytes = freeKilobytes(stdout);
   if (kilobytes !== undefined) return Math.floor(kilobytes / 1024);
   throw new NixboxError(`the free space at ${path} cannot be told`);

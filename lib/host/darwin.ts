@@ -6,6 +6,7 @@ import { readTextIfExists } from "./files.ts";
 import { addressInLeases, addressInNeighbours } from "./darwin_leases.ts";
 import { privilegeOf } from "./privilege.ts";
 import { type Finished, run } from "./process.ts";
+import { darwinFunctions } from "./shell_functions.ts";
 
 /** What the module asks of the machine it is on; a test puts recorded answers in its place. */
 export interface DarwinSystem {
@@ -61,6 +62,7 @@ export function detectDarwin(system: DarwinSystem = thisMac): Host {
     paths: darwinPaths(user, system.env),
     processes: darwinProcesses(system),
     privilege: privilegeOf(user.uid),
+    shellFunctions: darwinFunctions,
     memory: memoryFacts,
     which: (program) => Promise.resolve(findProgram(program)),
     acceleration: () => acceleration(system),

@@ -1,3 +1,5 @@
+import type { ShellFunctions } from "./shell_functions.ts";
+
 /** Nix's name of a system that nixbox runs on. */
 export type NixSystem = "x86_64-linux" | "aarch64-linux" | "aarch64-darwin";
 
@@ -113,6 +115,8 @@ export interface Host {
   readonly processes: ProcessTable;
   /** How commands run as root. */
   readonly privilege: Privilege;
+  /** How a shell asks this OS for what a machine's watch wants to know (shell_functions.ts). */
+  readonly shellFunctions: ShellFunctions;
   /** What memory there is now. */
   memory(): MemoryFacts;
   /** Full path of a program by PATH and the usual system directories. */

@@ -7,11 +7,12 @@ import type {
   ProcessTable,
   UserFacts,
 } from "./host.ts";
-import { run } from "./process.ts";
+import { run, toolMs } from "./process.ts";
 import { privilegeOf } from "./privilege.ts";
 import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
 import { findProgram, openDoor } from "./programs.ts";
 import { readTextIfExists } from "./files.ts";
+import { linuxFunctions } from "./shell_functions.ts";
 import { usersDirectory } from "./runtime_directory.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
@@ -35,6 +36,7 @@ export function detectLinux(): Host {
     paths: linuxPaths(user, (name) => Deno.env.get(name)),
     processes: linuxProcesses(user.uid),
     privilege: privilegeOf(user.uid),
+    shellFunctions: linuxFunctions,
     memory: memoryFacts,
     which: (program) => Promise.resolve(findProgram(program)),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
@@ -211,7 +213,7 @@ async function openFiles(uid: number): Promise<OpenFiles> {
   const wanted = Math.min(mostOpenFiles, kernels);
   const raise = ["prlimit", `--nofile=${wanted}:${wanted}`];
   try {
-    const { code } = await run([...raise, "true"], { accept: "any" });
+    const { code } = await run([...raise, "true"], { accept: "any", timeoutMs: toolMs });
     if (code === 0) return { limit: wanted, raise };
   } catch {
     // No prlimit: the limit stays what it is.
@@ -240,7 +242,9 @@ function isNamespaceAllowed(): Promise<boolean> {
 async function canMountInUserNamespace(): Promise<boolean> {
   const probe = ["unshare", "--user", "--map-root-user", "--mount"];
   try {
-    await run([...probe, "mount", "-t", "tmpfs", "-o", "ro,size=4k", "none", "/tmp"]);
+    await run([...probe, "mount", "-t", "tmpfs", "-o", "ro,size=4k", "none", "/tmp"], {
+      timeoutMs: toolMs,
+    });
     return true;
   } catch {
     return false;

@@ -49,7 +49,11 @@ export async function takeLock(path: string, options: LockOptions): Promise<Held
 
 async function writeNote(file: Deno.FsFile, note: string): Promise<void> {
   await file.truncate();
-  await file.write(new TextEncoder().encode(note));
+  try {
+    await file.write(new TextEncoder().encode(note));
+  } catch {
+    // On a full disk nobody is told who holds it; it is held all the same.
+  }
 }
 
 function release(file: Deno.FsFile): void {

@@ -1,5 +1,5 @@
 import { NixboxError } from "./error.ts";
-import { run } from "./process.ts";
+import { run, toolMs } from "./process.ts";
 
 /** A version of Nix: what `nix --version` says. */
 export interface NixVersion {
@@ -33,7 +33,7 @@ export function isOlderThan(
 
 /** Asks a nix what it is. @throws {NixboxError} if it does not say. */
 export async function nixVersion(nix: string): Promise<NixVersion> {
-  const { stdout } = await run([nix, "--version"]);
+  const { stdout } = await run([nix, "--version"], { timeoutMs: toolMs });
   const version = parseNixVersion(stdout);
   if (version !== undefined) return version;
   throw new NixboxError(`${nix} --version does not tell a version: ${stdout.trim()}`, {

@@ -1,6 +1,7 @@
 import { makeCommand } from "./command.ts";
 import { NixboxError } from "./error.ts";
-import { CommandError, lastLines } from "./process.ts";
+import { TextCollector } from "./collect.ts";
+import { CommandError, lastLines, mostErrors } from "./process.ts";
 
 /** A program whose bytes go on to, or come from, another one. */
 export interface PipedProgram {
@@ -16,6 +17,8 @@ export interface PipeOptions {
   /** Called with the number of bytes so far. */
   readonly onBytes?: (bytes: number) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Both programs are ended after this many milliseconds; without it they may take what they take. */
+  readonly timeoutMs?: number;
   /** Bytes before and after those of the source. */
   readonly head?: Uint8Array<ArrayBuffer>;
   readonly tail?: Uint8Array<ArrayBuffer>;
@@ -32,6 +35,21 @@ type Sink = PipedProgram | WritableStream<Uint8Array<ArrayBuffer>>;
  * @throws {NixboxError} if one of the programs fails: the one that is the cause of the other's failure.
  */
 export async function pipe(from: Source, to: Sink, options: PipeOptions = {}): Promise<void> {
+  const { timeoutMs, signal } = options;
+  if (timeoutMs === undefined) return await transferAll(from, to, options);
+  const late = new AbortController();
+  const name = "argv" in from ? from.name ?? from.argv[0] : "the copy";
+  const error = new NixboxError(`${name}: no end after ${timeoutMs / 1000} s`);
+  const timer = setTimeout(() => late.abort(error), timeoutMs);
+  const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+  try {
+    await transferAll(from, to, { ...options, signal: either });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function transferAll(from: Source, to: Sink, options: PipeOptions): Promise<void> {
   options.signal?.throwIfAborted();
   const sink = to instanceof WritableStream ? undefined : start(to, "piped", "null", options);
   const source = from instanceof ReadableStream ? undefined : start(from, "null", "piped", options);
@@ -97,13 +115,14 @@ function start(
     ...(program.environment === undefined ? {} : { env: { ...program.environment } }),
     ...(signal === undefined ? {} : { signal }),
   }).spawn();
-  const errors = new Response(child.stderr).text();
+  // It may be the guest's word, without end.
+  const errors = new TextCollector(child.stderr, { most: mostErrors });
   return {
     child,
     /** Its failure, if it failed. */
     async finish(): Promise<CommandError | undefined> {
       const { code } = await child.status;
-      const stderr = await errors;
+      const stderr = await errors.finish();
       if (code === 0 || program.accept?.includes(code)) return undefined;
       const [first = `exit ${code}`] = lastLines(stderr, 8);
       return new CommandError([program.name ?? name], code, stderr, { reason: first });

@@ -48,7 +48,15 @@ export class CommandError extends NixboxError {
 }
 
 /** How much of a program's standard error is kept, in characters: the beginning and the end. */
-const mostErrors = 1 << 20;
+export const mostErrors = 1 << 20;
+
+/**
+ * How long a program may take that asks or tells this host something: the kernel's tools, versions,
+ * keys, a look at files. One that takes a minute hangs: by a lock that nobody gives back, a network file
+ * system that is gone, a name service that does not answer. What the user asked for (builds, hooks,
+ * commands, copies) has no such limit, and ends with Ctrl-C.
+ */
+export const toolMs = 60_000;
 
 /** How long a program may take to end after SIGTERM. */
 const endGraceMs = 2000;
@@ -87,13 +95,17 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     onLine: options.onStderrLine,
   });
   const feeding = options.stdin === undefined ? undefined : feed(child.stdin, options.stdin);
-  const status = await child.status;
-  await feeding;
+  // Awaited below, but for a program that is left behind.
+  feeding?.catch(() => {});
+  const status = await Promise.race([child.status, ending.abandoned]);
+  if (status !== undefined) await feeding;
+  else child.unref();
   const [stdout, stderr] = await Promise.all([output.finish(), errors.finish()]);
   options.signal?.throwIfAborted();
   if (ending.reason !== undefined) {
-    throw new CommandError(argv, status.code, stderr, { reason: ending.reason });
+    throw new CommandError(argv, status?.code, stderr, { reason: ending.reason });
   }
+  if (status === undefined) throw new TypeError("run: abandoned without a reason");
   const accepted = options.accept === "any" || status.code === 0 ||
     (options.accept ?? []).includes(status.code);
   if (!accepted) throw new CommandError(argv, status.code, stderr);
@@ -104,6 +116,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 class Ending implements Disposable {
   /** Why, and how; `undefined` while nothing ends it. */
   reason: string | undefined;
+  readonly #abandoned = Promise.withResolvers<undefined>();
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   readonly #stop = () => this.end("stopped");
 
@@ -117,6 +130,14 @@ class Ending implements Disposable {
     this.#later(timeoutMs, () => this.end(`no end after ${timeoutMs / 1000} s`));
   }
 
+  /**
+   * Resolves when it has not ended by SIGKILL either: another user's process, as sudo is, may not be
+   * signalled, and one that waits for a file system that is gone does not take it. It is left behind.
+   */
+  get abandoned(): Promise<undefined> {
+    return this.#abandoned.promise;
+  }
+
   end(why: string): void {
     if (this.reason !== undefined) return;
     this.reason = `${why}, ended by SIGTERM`;
@@ -124,6 +145,10 @@ class Ending implements Disposable {
     this.#later(endGraceMs, () => {
       this.reason = `${why}, killed (it did not end by SIGTERM)`;
       this.#kill("SIGKILL");
+      this.#later(endGraceMs, () => {
+        this.reason = `${why}, and it cannot be ended`;
+        this.#abandoned.resolve(undefined);
+      });
     });
   }
 
@@ -135,7 +160,7 @@ class Ending implements Disposable {
     try {
       this.child.kill(signal);
     } catch {
-      // It has ended by itself meanwhile.
+      // It has ended by itself meanwhile, or may not be signalled.
     }
   }
 
@@ -186,7 +211,13 @@ export function printableCommand(argv: readonly string[]): string {
     .join(" ");
 }
 
-/** The last lines of a text that say something, oldest first. */
+/** Of a longer line the end is told. */
+const longestToldLine = 1000;
+
+/** The last lines of a text that say something, oldest first; of each, what a person can read. */
 export function lastLines(text: string, count: number): string[] {
-  return text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "").slice(-count);
+  const lines = text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "");
+  return lines.slice(-count).map((line) =>
+    line.length > longestToldLine ? `[...] ${line.slice(-longestToldLine)}` : line
+  );
 }

@@ -91,7 +91,10 @@ export async function startMaster(
     const { logFile } = options;
     const master = await spawnDetached(host, argv, { logFile, cwd: "/", owner: record.id });
     const leftMs = deadline - performance.now();
-    if (await stands(record, master, leftMs, options.signal)) return;
+    if (await stands(record, master, leftMs, options.signal)) {
+      const { masterPid } = sshPaths(record.runtimeDirectory);
+      return await Deno.writeTextFile(masterPid, `${master.identity.pid}\n`, { mode: 0o600 });
+    }
     const error = loginError(await readTail(logFile));
     const mayPass = /refused|reset|closed|timed out|No route/i.test(error.log.join("\n"));
     if (!mayPass || performance.now() > deadline) throw error;

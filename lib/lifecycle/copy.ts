@@ -1,7 +1,7 @@
 import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import type { Emit } from "../host/progress.ts";
-import { requireRunning } from "./machine.ts";
+import { requireGoing } from "./machine.ts";
 import { copyIn, streamIn } from "./copy_in.ts";
 import { copyOut, streamOut } from "./copy_out.ts";
 
@@ -49,7 +49,7 @@ export async function copyFiles(
   const to = parseCopyEnd(destination);
   const from = sources.map(parseCopyEnd);
   for (const end of from) checkPair(end, to, from.length);
-  const record = await requireRunning(host, id);
+  const record = await requireGoing(host, id);
   for (const end of from) {
     const work = { host, record, options, emit, isOneOfMany: from.length > 1 };
     if (to.kind === "guest") {

@@ -4,7 +4,7 @@ import { NixboxError } from "../host/error.ts";
 import { exists } from "../host/files.ts";
 import { refusedPrograms } from "../host/programs.ts";
 import { checkRuntimeDirectories } from "../host/runtime_directory.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { missingModules, modulesHint } from "../network/kernel_features.ts";
 import {
   dnsmasqFeatures,
@@ -182,7 +182,9 @@ async function checkDnsmasq(host: Host): Promise<Check> {
 async function checkFirewall(host: Host): Promise<Check> {
   const name = "firewall";
   const isRoot = host.user.uid === 0;
-  if (!isRoot && (await run(["sudo", "-n", "true"], { accept: "any" })).code !== 0) {
+  if (
+    !isRoot && (await run(["sudo", "-n", "true"], { accept: "any", timeoutMs: toolMs })).code !== 0
+  ) {
     return { name, state: "ok", detail: "not looked at: that needs root" };
   }
   if (await host.which("nft") === undefined) return { name, state: "ok", detail: "see nft above" };
@@ -207,7 +209,7 @@ async function checkPrivilege(host: Host): Promise<Check> {
       hint: "install sudo and allow it to your user, or run nixbox as root",
     };
   }
-  const { code } = await run(["sudo", "-n", "true"], { accept: "any" });
+  const { code } = await run(["sudo", "-n", "true"], { accept: "any", timeoutMs: toolMs });
   const detail = code === 0 ? "sudo without a password" : "sudo; it may ask for your password";
   return { name, state: "ok", detail };
 }

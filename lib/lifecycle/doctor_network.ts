@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { messageOf } from "../host/error.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { hasTap, type TapRecord } from "../state/record.ts";
 import type { SlotPlace } from "../state/slots.ts";
 import { listRecords } from "../state/store.ts";
@@ -19,7 +19,9 @@ export async function checkNetworks(host: Host, place: SlotPlace): Promise<reado
   }
   if (running.length === 0) return [];
   const isRoot = host.user.uid === 0;
-  if (!isRoot && (await run(["sudo", "-n", "true"], { accept: "any" })).code !== 0) {
+  if (
+    !isRoot && (await run(["sudo", "-n", "true"], { accept: "any", timeoutMs: toolMs })).code !== 0
+  ) {
     return [{ name: "machines' networks", state: "ok", detail: "not looked at: that needs root" }];
   }
   return await Promise.all(running.map((record) => checkNetwork(host, place, record)));

@@ -7,7 +7,7 @@ import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
 import { nixMessage } from "../host/nix_message.ts";
 import { isOlderThan, type NixVersion, nixVersion, oldestNix } from "../host/nix_version.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import type { Check } from "./check.ts";
 
 /** What builds need of Nix. That there is none is said where tools are looked for. */
@@ -53,7 +53,7 @@ async function readSettings(nix: string, version: NixVersion): Promise<Settings 
     : ["config", "show"];
   // Without the features that nixbox adds, flakes say what the user's own calls get.
   const command = ["--extra-experimental-features", "nix-command", "--json"];
-  const { stdout } = await run([nix, ...words, ...command], { accept: "any" });
+  const { stdout } = await run([nix, ...words, ...command], { accept: "any", timeoutMs: toolMs });
   return settingsSchema.safeParse(parseJson(stdout)).data;
 }
 

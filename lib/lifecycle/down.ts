@@ -1,4 +1,4 @@
-import { NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { endProcess, isAlive, lifeOf, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -13,6 +13,7 @@ import { readAtWork } from "../state/at_work.ts";
 import { forgetMachine } from "../state/kept.ts";
 import { lockProject, readRecord, statePaths, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
+import { endMachineWatch } from "./machine_watch.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
 import { takeDown } from "./takedown.ts";
@@ -122,14 +123,11 @@ async function stop(
   if (wasUp && record.state === "running") {
     await runHooks("pre-down", record.hooks.preDown, files, subject, emit);
   }
-  const stopper = await host.processes.identify(Deno.pid);
-  await writeRecord(host, {
-    ...record,
-    state: "stopping",
-    ...(typeof stopper === "object" ? { stopper } : {}),
-  });
+  await noteStopping(host, record, emit);
   let isGraceful = false;
   if (wasUp && isReachable && options.force !== true) {
+    // A machine that stands still for want of room cannot hear.
+    await endMachineWatch(host, record);
     const patienceMs = Math.min(options.timeoutMs ?? gracefulMs, gracefulMs);
     isGraceful = await tellStep(emit, "stop the guest", () => askToStop(host, record, patienceMs));
   }
@@ -141,6 +139,17 @@ async function stop(
   await runHooks("post-down", record.hooks.postDown, files, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
   return { wasUp, name: record.name, stop };
+}
+
+/** On a disk that is full to the last byte a machine must go down, too: what it frees may be the way out. */
+async function noteStopping(host: Host, record: VmRecord, emit: Emit): Promise<void> {
+  const stopper = await host.processes.identify(Deno.pid);
+  const isKnown = typeof stopper === "object";
+  try {
+    await writeRecord(host, { ...record, state: "stopping", ...(isKnown ? { stopper } : {}) });
+  } catch (error) {
+    emit({ kind: "warning", message: messageOf(error) });
+  }
 }
 
 function stillThere({ name }: VmRecord): NixboxError {

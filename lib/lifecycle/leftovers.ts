@@ -2,23 +2,26 @@ import * as z from "zod/mini";
 import type { Host } from "../host/host.ts";
 import { isAlive } from "../host/end_process.ts";
 import { exists } from "../host/files.ts";
+import { checkPrivateDirectory } from "../host/private_directory.ts";
 import type { Emit } from "../host/progress.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { tapsInDocker } from "../network/docker.ts";
 import { namespacePath } from "../network/namespace.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
-import { listRecords, lockProject, readRecord } from "../state/store.ts";
+import { listRecords, lockProject, readRecord, writeRecord } from "../state/store.ts";
 import { clearSlot } from "./claim.ts";
 import { discardMachine } from "./discard.ts";
 import { machineState } from "./machine.ts";
+import { startMachineWatch } from "./machine_watch.ts";
 import { takeDown } from "./takedown.ts";
 
 /** Something that a crash left behind. */
 export type Leftover =
   | { readonly kind: "machine"; readonly description: string; readonly record: VmRecord }
+  | { readonly kind: "watch"; readonly description: string; readonly record: VmRecord }
   | { readonly kind: "record"; readonly description: string; readonly id: string }
   | { readonly kind: "slot"; readonly description: string; readonly slot: number };
 
@@ -31,6 +34,11 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
   }
   for (const record of records) {
     const state = await machineState(host, record);
+    if (state === "running" && await lacksWatch(host, record)) {
+      const description = `the watch of the machine ${record.name} has ended: its logs and what ` +
+        "it takes of this host have no bound";
+      found.push({ kind: "watch", description, record });
+    }
     if (state === "running" || state === "starting" || state === "stopping") continue;
     found.push({ kind: "machine", description: `the machine ${record.name} is ${state}`, record });
   }
@@ -45,6 +53,11 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
     found.push({ kind: "slot", description: `network slot ${slot} (${link}) has no owner`, slot });
   }
   return found;
+}
+
+/** A machine that an older nixbox started may have none. */
+async function lacksWatch(host: Host, { watch }: VmRecord): Promise<boolean> {
+  return watch !== undefined && !await isAlive(host, watch);
 }
 
 /** Slots with a claim, a namespace or a table whose owner is gone. */
@@ -90,7 +103,10 @@ const tablesSchema = z.object({
 async function slotsWithTables(host: Host): Promise<readonly number[]> {
   const nft = await host.which("nft");
   if (nft === undefined || host.user.uid !== 0) return [];
-  const { code, stdout } = await run([nft, "-j", "list", "tables"], { accept: "any" });
+  const { code, stdout } = await run([nft, "-j", "list", "tables"], {
+    accept: "any",
+    timeoutMs: toolMs,
+  });
   if (code !== 0) return [];
   return tablesSchema.parse(JSON.parse(stdout)).nftables.flatMap(({ table }) => {
     const slot = /^nixbox_s(\d+)$/.exec(table?.name ?? "")?.[1];
@@ -117,6 +133,7 @@ export async function clearLeftover(
     }
     return;
   }
+  if (leftover.kind === "watch") return await watchAgain(host, leftover.record.id);
   if (leftover.kind === "record") {
     await discardMachine(host, place, leftover.id);
     return;
@@ -126,6 +143,23 @@ export async function clearLeftover(
     const owner = readSlotOwner(place, leftover.slot);
     if (owner !== undefined && await isAlive(host, owner.process)) return;
     await clearSlot(host, place, leftover.slot, owner);
+  } finally {
+    lock.release();
+  }
+}
+
+/** A machine that stood still without its watch goes on then, once there is room. */
+async function watchAgain(host: Host, id: string): Promise<void> {
+  const lock = await lockProject(host, id, { timeoutMs: 5000 });
+  try {
+    const record = await readRecord(host, id);
+    if (record?.vmm === undefined || await machineState(host, record) !== "running") return;
+    if (!await lacksWatch(host, record)) return;
+    await checkPrivateDirectory(record.runtimeDirectory, host.user.uid);
+    await writeRecord(host, {
+      ...record,
+      watch: await startMachineWatch(host, record, record.vmm),
+    });
   } finally {
     lock.release();
   }

@@ -66,7 +66,7 @@ export class LogReader {
 }
 
 /**
- * Whether a log was cut under a program that goes on at its own place in the file (log_watch.ts): no log
+ * Whether a log was cut under a program that goes on at its own place in the file (machine_watch.ts): no log
  * begins with a page of NULs otherwise. What is left lies at the end.
  */
 async function beginsWithHole(handle: Deno.FsFile): Promise<boolean> {

@@ -35,7 +35,7 @@ export async function* readLog(
       hint: "a machine writes its logs from its first `nixbox up` on; dnsmasq's ends with `down`",
     });
   }
-  // The part from before a log was cut (log_watch.ts) comes first, and once.
+  // The part from before a log was cut (machine_watch.ts) comes first, and once.
   for (const file of files.map((name) => `${name}.old`)) {
     if (!await exists(file)) continue;
     const reader = new LogReader(file, source.matches);

@@ -6,6 +6,7 @@ import { readTail } from "../host/files.ts";
 import { lastLines } from "../host/process.ts";
 import type { VmRecord } from "../state/record.ts";
 import { readRecord, statePaths } from "../state/store.ts";
+import { pauseHint, pauseText, readPause } from "./room.ts";
 
 /**
  * What a machine is doing: `dead` is one whose hypervisor has ended by itself, `left behind` one
@@ -51,6 +52,18 @@ export async function requireRunning(host: Host, id: string): Promise<VmRecord> 
     exitCode: 3,
     log: state === "dead" ? await lastWords(host, id) : [],
   });
+}
+
+/**
+ * The record of a machine that runs and whose guest can answer.
+ *
+ * @throws {NixboxError} as {@linkcode requireRunning}; if it stands still, since this host lacks room.
+ */
+export async function requireGoing(host: Host, id: string): Promise<VmRecord> {
+  const record = await requireRunning(host, id);
+  const pause = await readPause(host, record);
+  if (pause === undefined) return record;
+  throw new NixboxError(pauseText(record.name, pause), { hint: pauseHint(pause) });
 }
 
 const sentences: Readonly<Record<MachineState, string>> = {

@@ -14,8 +14,8 @@ import { statePaths, writeRecord } from "../state/store.ts";
 import { deathOf, startMaster } from "./boot.ts";
 import { connectGuest } from "./driver.ts";
 import { handOver } from "./hand_over.ts";
-import { removeOlderParts, startLogWatch } from "./log_watch.ts";
 import type { MachinePlan } from "./machine_plan.ts";
+import { removeOlderParts, startMachineWatch } from "./machine_watch.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
 import type { Step } from "./steps.ts";
 import { type UndoName, undoStep } from "./takedown.ts";
@@ -120,7 +120,7 @@ export abstract class MachineBoot<P extends MachinePlan> {
     const { id } = this.#record;
     const process = await start({ logFile, cwd: disks, owner: id });
     await this.save({ vmm: process.identity });
-    if (host.guestLink === "tap") await startLogWatch(host, process.identity, id, logs);
+    await this.save({ watch: await startMachineWatch(host, this.#record, process.identity) });
     await started?.(process.identity);
     const death = deathOf("the hypervisor", process, [logFile, `${logs}/console.log`]);
     this.#signal = AbortSignal.any([this.#signal, death]);

@@ -9,10 +9,11 @@ import { writableSources } from "../share/masks.ts";
 import type { MountSpec } from "../share/mount_spec.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { lockProject } from "../state/store.ts";
-import { requireRunning } from "./machine.ts";
+import { requireGoing } from "./machine.ts";
 import { warnOfHome } from "./home_share.ts";
 import { findProtection } from "./protect.ts";
 import { privateDirectories, projectsFirst } from "./private_directories.ts";
+import { requireRoom } from "./room.ts";
 import { requireMasks } from "./share_server.ts";
 import { type MountedShare, mountedShare } from "./mounted_share.ts";
 import { SshfsMounting } from "./mount_sshfs.ts";
@@ -43,7 +44,7 @@ export async function mountShare(
   emit: Emit,
 ): Promise<MountedShare> {
   const signal = options.signal ?? new AbortController().signal;
-  const { shares } = await requireRunning(host, project.id);
+  const { shares } = await requireGoing(host, project.id);
   const path = absoluteSource(host, spec.source, options.directory);
   const root = await requireNoWayOut(path, writableSources(shares));
   const { source, identity } = await realDirectory(path, spec.source, root);
@@ -65,10 +66,11 @@ export async function mountShare(
   }
   const lock = await lockProject(host, project.id, { timeoutMs: 60_000, emit, signal });
   try {
-    const record = await requireRunning(host, project.id);
+    const record = await requireGoing(host, project.id);
     const { protection, warnings } = spec.readonly || spec.overlay
       ? { protection: undefined, warnings: [] }
       : await findProtection(source, undefined, await projectsFirst(host, project));
+    if (!spec.readonly && !spec.overlay) await requireRoom(host, [source]);
     const share = newShare(record, { ...spec, source, identity, masks, via, protection });
     const warn = (message: string) => emit({ kind: "warning", message });
     warnings.forEach(warn);

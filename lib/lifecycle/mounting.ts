@@ -9,6 +9,7 @@ import type { ShareRecord, TargetedShare, VmRecord } from "../state/record.ts";
 import { writeRecord } from "../state/store.ts";
 import { releaseProtection } from "./placeholders.ts";
 import { besideShare } from "../share/covers.ts";
+import { notePlaces } from "./room.ts";
 import { prepareShare, rootOf } from "./share_server.ts";
 import type { Step } from "./steps.ts";
 
@@ -42,14 +43,17 @@ export abstract class Mounting {
   protected get recordStep(): Step {
     return {
       name: "write the record",
-      run: () =>
-        this.save({
+      run: async () => {
+        await this.save({
           shares: [...this.#record.shares, this.share],
           nextShare: this.#record.nextShare + 1,
-        }),
+        });
+        await notePlaces(this.host, this.#record);
+      },
       undo: async () => {
         await endServer(this.host, this.#record, this.share);
         await this.save(without(this.#record, this.share.id));
+        await notePlaces(this.host, this.#record);
       },
     };
   }

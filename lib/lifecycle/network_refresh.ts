@@ -103,7 +103,7 @@ async function restartResolver(
   await stopWatch(host, paths.directory);
   try {
     const pid = await restartDnsmasq(host, { paths, namespace, uid: resolverUid(slot) });
-    if (policy.mode === "filtered") await startWatch(host, watchOf(slot, paths), pid);
+    await startWatch(host, watchOf(slot, paths), pid);
   } catch (error) {
     // What the watch would do: nothing that an answer has allowed stays open without a resolver.
     const flush = ["nft", "flush", "set", "inet", slot.table, "allow4"];

@@ -2,6 +2,7 @@ import { lstatIfExists, writeTextAtomically } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
 import { isWithin, joinPath, nameOf } from "../host/paths.ts";
+import { within } from "../host/wait.ts";
 import { readRegularFile } from "../host/regular_file.ts";
 import { type CoveredShare, isProtected } from "../share/covers.ts";
 import { gitSealed, gitSealedIfThere } from "../share/obeyed.ts";
@@ -25,12 +26,23 @@ export async function noteObeyed(host: Host, id: string, share: ShareRecord): Pr
   await writeTextAtomically(snapshotFile(host, id, share), text);
 }
 
+/** How long a look may take: a share on a network file system that is gone answers never. */
+const longestLookMs = 5000;
+
 /**
  * What of the kind that this host runs or obeys has come, changed or gone in a machine's shares since
  * it went up: where it cannot be held (deep in a share, a nested repository), by the guest or by the
- * user; where it was held, by the user, and it is not held from then on. At most twenty paths.
+ * user; where it was held, by the user, and it is not held from then on. At most twenty paths. Shares that
+ * could not be looked at in time count as a whole.
  */
 export async function changedObeyed(host: Host, record: VmRecord): Promise<readonly string[]> {
+  const found = await within(longestLookMs, findChanged(host, record));
+  if (found !== "late") return found;
+  const looked = record.shares.filter(({ protection }) => protection !== undefined);
+  return looked.map(({ source }) => source);
+}
+
+async function findChanged(host: Host, record: VmRecord): Promise<readonly string[]> {
   const changed = new Set<string>();
   for (const share of record.shares) {
     if (share.protection === undefined) continue;

@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { NixboxError } from "../host/error.ts";
 import { installHint, type Tool, toolsFor } from "../host/tools.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import type { Config } from "../config/types.ts";
 import { needsInspector, policyOf } from "../network/policy.ts";
 import type { Isolation } from "../host/private_root.ts";
@@ -35,7 +35,7 @@ export interface DnsmasqFeatures {
 
 export async function dnsmasqFeatures(host: Host): Promise<DnsmasqFeatures> {
   const dnsmasq = await host.which("dnsmasq") ?? "dnsmasq";
-  const { stdout } = await run([dnsmasq, "--version"], { accept: "any" });
+  const { stdout } = await run([dnsmasq, "--version"], { accept: "any", timeoutMs: toolMs });
   return parseDnsmasqVersion(stdout);
 }
 

@@ -6,16 +6,19 @@ import { remoteCommand, remoteShell } from "../guest/quote.ts";
 import { copyCommands } from "../guest/copy_commands.ts";
 import { type GuestCommandResult, runInGuest } from "../guest/session.ts";
 import { sessionArgv, sshPaths } from "../guest/ssh.ts";
-import { lastLines } from "../host/process.ts";
+import { lastLines, toolMs } from "../host/process.ts";
 import { isWithin, pathBelow, resolvePath } from "../host/paths.ts";
 import type { VmRecord } from "../state/record.ts";
-import { requireRunning } from "./machine.ts";
+import { requireGoing } from "./machine.ts";
+import { tellPauses } from "./room.ts";
 
 export interface SessionOptions {
   /** Where on the host the caller stands; the guest's directory follows from it. */
   readonly directory: string;
   /** Whether the guest gives the command a terminal. */
   readonly tty: boolean;
+  /** Told when the machine comes to stand still, since the host lacks room for it to grow. */
+  readonly onPause?: (message: string) => void;
 }
 
 /**
@@ -30,8 +33,9 @@ export async function runCommand(
   argv: readonly string[],
   options: SessionOptions,
 ): Promise<number> {
-  const record = await requireRunning(host, id);
-  return await converse(record, remoteCommand(argv, guestDirectory(record, options)), options.tty);
+  const record = await requireGoing(host, id);
+  const command = remoteCommand(argv, guestDirectory(record, options));
+  return await converse(host, record, command, options);
 }
 
 /** Runs a command in the guest and takes its output; any exit code is an answer. */
@@ -41,10 +45,11 @@ export async function commandOutput(
   argv: readonly string[],
   options: { readonly directory: string; readonly stdin?: string },
 ): Promise<GuestCommandResult> {
-  const record = await requireRunning(host, id);
+  const record = await requireGoing(host, id);
   const command = remoteCommand(argv, guestDirectory(record, options));
   const stdin = options.stdin === undefined ? {} : { stdin: options.stdin };
-  return await runInGuest(record.runtimeDirectory, command, stdin);
+  const mostOutput = 64 << 20;
+  return await runInGuest(record.runtimeDirectory, command, { ...stdin, mostOutput });
 }
 
 /** Writes a file of the guest, whole or not at all. */
@@ -55,9 +60,12 @@ export async function writeGuestFile(
   text: string,
   mode: number,
 ): Promise<void> {
-  const record = await requireRunning(host, id);
+  const record = await requireGoing(host, id);
   const command = copyCommands.writeFile(path, mode);
-  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, { stdin: text });
+  const { code, stderr } = await runInGuest(record.runtimeDirectory, command, {
+    stdin: text,
+    timeoutMs: toolMs,
+  });
   if (code === 0) return;
   throw new NixboxError(`the guest could not write ${path}`, { log: lastLines(stderr, 6) });
 }
@@ -68,8 +76,8 @@ export async function openShell(
   id: string,
   options: SessionOptions,
 ): Promise<number> {
-  const record = await requireRunning(host, id);
-  return await converse(record, remoteShell(guestDirectory(record, options)), options.tty);
+  const record = await requireGoing(host, id);
+  return await converse(host, record, remoteShell(guestDirectory(record, options)), options);
 }
 
 /** Where in the guest the host's directory is: under the innermost share that holds it, else home. */
@@ -84,8 +92,14 @@ export function guestDirectory(
   return resolvePath(share.target, pathBelow(options.directory, share.source));
 }
 
-async function converse(record: VmRecord, command: string, tty: boolean): Promise<number> {
+async function converse(
+  host: Host,
+  record: VmRecord,
+  command: string,
+  { tty, onPause = () => {} }: SessionOptions,
+): Promise<number> {
   const argv = sessionArgv(record.runtimeDirectory, command, { tty });
+  using _ = tellPauses(host, () => Promise.resolve(record), onPause);
   // Without a listener Ctrl-C would end this process and leave ssh to the terminal alone.
   const ignore = () => {};
   Deno.addSignalListener("SIGINT", ignore);

@@ -4,6 +4,7 @@ import { hasTap, type VmRecord } from "../state/record.ts";
 import { listRecords } from "../state/store.ts";
 import { changedObeyed } from "./obeyed_changes.ts";
 import { type MachineState, machineState } from "./machine.ts";
+import { type Pause, readPause } from "./room.ts";
 
 /** One machine as `status` tells it; this is also the shape of `status --json`. */
 export interface MachineStatus {
@@ -13,8 +14,10 @@ export interface MachineStatus {
   readonly id: string;
   /** Real path of the project's directory. */
   readonly project: string;
-  /** What it is doing. */
-  readonly state: MachineState;
+  /** What it is doing; `paused` while this host lacks room for it to grow. */
+  readonly state: MachineState | "paused";
+  /** Why it is paused. */
+  readonly paused?: Pause;
   /** Since `up` began. */
   readonly uptimeSeconds: number;
   /** Number of its network slot; none where a machine needs no slot (macOS). */
@@ -65,6 +68,7 @@ export async function status(host: Host, now = Date.now()): Promise<StatusReport
       describe(
         record,
         await machineState(host, record),
+        await readPause(host, record).catch(() => undefined),
         { ...await placeOf(host, record), changed: await changedObeyed(host, record) },
         now,
       )
@@ -87,15 +91,17 @@ async function placeOf(
 function describe(
   record: VmRecord,
   state: MachineState,
+  pause: Pause | undefined,
   place: Pick<MachineStatus, "slot" | "address" | "changed">,
   now: number,
 ): MachineStatus {
+  const isPaused = pause !== undefined && (state === "running" || state === "starting");
   const { name, id, project, hypervisor, acceleration, cpus, memoryMB, network } = record;
   return {
     name,
     id,
     project,
-    state,
+    ...(isPaused ? { state: "paused", paused: pause } : { state }),
     uptimeSeconds: Math.max(0, Math.floor((now - record.startedAt) / 1000)),
     ...place,
     hypervisor,

@@ -15,6 +15,7 @@ import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
 import { removeRecord } from "../state/store.ts";
+import { endMachineWatch } from "./machine_watch.ts";
 import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
@@ -88,6 +89,7 @@ export function undoStep(
       return named("start the hypervisor", () => endVmm(host, record));
     case "ssh":
       return named("log in", async () => {
+        await endMachineWatch(host, record);
         if (!await isPrivateDirectory(record.runtimeDirectory, host.user.uid)) return;
         await run(closeArgv(record.runtimeDirectory), { accept: "any", timeoutMs: 2000 });
       });
@@ -174,6 +176,7 @@ async function endServers(host: Host, record: VmRecord): Promise<void> {
 }
 
 async function endVmm(host: Host, record: VmRecord): Promise<void> {
+  await endMachineWatch(host, record);
   if (record.vmm !== undefined) await endProcess(host, record.vmm, { graceMs: 2000 });
   await sweep(host, record.id);
 }

@@ -3,6 +3,7 @@ import { type GitIndexEntry, type GitRepository, readGitTracking } from "../host
 import type { Host } from "../host/host.ts";
 import { joinPath, nameOf, parentOf, pathBelow } from "../host/paths.ts";
 import { pipe } from "../host/pipe.ts";
+import { toolMs } from "../host/process.ts";
 import { readRegularFile } from "../host/regular_file.ts";
 import { copiesOf, type CoveredShare } from "../share/covers.ts";
 import { readBlobArgv } from "../share/git_objects.ts";
@@ -170,7 +171,7 @@ async function collected(
       chunks.push(chunk);
     },
   });
-  await pipe(program, sink);
+  await pipe(program, sink, { timeoutMs: toolMs });
   const content = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

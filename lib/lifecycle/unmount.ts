@@ -10,9 +10,10 @@ import { busyCode, unmountCommand } from "../guest/share_commands.ts";
 import { hasTarget, type TargetedShare, type VmRecord } from "../state/record.ts";
 import { lockProject, writeRecord } from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
-import { requireRunning } from "./machine.ts";
+import { requireGoing } from "./machine.ts";
 import { type MountedShare, mountedShare } from "./mounted_share.ts";
 import { endServer, without, withState } from "./mounting.ts";
+import { notePlaces } from "./room.ts";
 
 /** How a share is taken away. */
 export interface UnmountOptions {
@@ -34,10 +35,10 @@ export async function unmountShare(
   options: UnmountOptions,
   emit: Emit,
 ): Promise<MountedShare> {
-  await requireRunning(host, id);
+  await requireGoing(host, id);
   const lock = await lockProject(host, id, { timeoutMs: 60_000, emit });
   try {
-    const record = await requireRunning(host, id);
+    const record = await requireGoing(host, id);
     const share = findShare(record, target);
     const force = options.force ?? false;
     try {
@@ -51,7 +52,9 @@ export async function unmountShare(
     await writeRecord(host, changing);
     await tellStep(emit, "take it from the machine", () => detach(host, changing, share, force));
     await endServer(host, changing, share);
-    await writeRecord(host, { ...changing, ...without(changing, share.id) });
+    const gone = { ...changing, ...without(changing, share.id) };
+    await writeRecord(host, gone);
+    await notePlaces(host, gone);
     return mountedShare(share);
   } finally {
     lock.release();

@@ -8,12 +8,13 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { noteProject } from "../state/projects.ts";
-import { lockProject, readRecord } from "../state/store.ts";
+import { lockProject, readRecord, statePaths } from "../state/store.ts";
 import { type AnyPlan, type Engine, engineOf } from "./engine.ts";
 import { runHooks } from "./hooks.ts";
 import { keepFromMounts } from "./programs_of_guests.ts";
 import { requireHidden } from "./private_directories.ts";
 import { requireTools } from "./requirements.ts";
+import { pauseHint, pauseText, readPause, requireRoom, tellPauses } from "./room.ts";
 import { takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
 import { changedFile, hostFilesOf, requireNoGuestFiles } from "./trust/host_files.ts";
@@ -68,6 +69,11 @@ export async function up(
     const earlier = await earlierMachine(host, place, project.id, emit);
     if (earlier !== undefined) {
       if (options.fresh === true) throw stillUp(earlier);
+      const pause = await readPause(host, earlier);
+      if (pause !== undefined) {
+        const message = `${pauseText(earlier.name, pause)}; ${pauseHint(pause)}`;
+        emit({ kind: "warning", message });
+      }
       return { record: earlier, wasUp: true };
     }
     await using accepted = await readConfig(host, project, signal, emit);
@@ -86,6 +92,11 @@ export async function up(
     await requireUnchanged(hostFiles);
     const env = await resolveEnv(project, config.env, { ...callersEnv, signal });
     const boot = { ...options, signal, place, env, scripts, accepted, hostFiles, mayBuild: true };
+    using _ = tellPauses(
+      host,
+      () => readRecord(host, project.id),
+      (message) => emit({ kind: "warning", message }),
+    );
     const record = await engine.boot(host, project, config, boot, emit);
     await runHooks("post-up", config.hooks["post-up"], hostFiles, {
       ...subject,
@@ -160,6 +171,9 @@ async function prepareUp(
       { where: `mounts[${index}].source`, hint: "make it, or fix the path" },
     );
   }
+  const writable = config.mounts.filter((mount) => !mount.readonly && !mount.overlay);
+  const { directory } = statePaths(host, project.id);
+  await requireRoom(host, [directory, ...writable.map(({ source }) => source)]);
   await ensureOwnKeys(host, project, config.name);
 }
 

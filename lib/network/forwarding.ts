@@ -4,7 +4,7 @@ import { runAsRoot } from "../host/as_root.ts";
 import { exists } from "../host/files.ts";
 import { parseJson } from "../host/json.ts";
 import { NixboxError } from "../host/error.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { removeTable } from "./host_rules.ts";
 
 /** Whether this host forwards IPv4 (Linux, ip-sysctl). */
@@ -91,7 +91,7 @@ async function interfaces(
   host: Host,
 ): Promise<readonly { readonly name: string; readonly kind: string }[]> {
   const ip = await host.which("ip") ?? "ip";
-  const { stdout } = await run([ip, "-json", "-details", "link", "show"]);
+  const { stdout } = await run([ip, "-json", "-details", "link", "show"], { timeoutMs: toolMs });
   const found = links.safeParse(parseJson(stdout));
   if (!found.success) throw new NixboxError("this host's interfaces cannot be read");
   return found.data

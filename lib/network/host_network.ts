@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Host } from "../host/host.ts";
 import { containsRange, formatIpv4, parseIpv4Range, startOf } from "../host/ipv4.ts";
 import { parseJson } from "../host/json.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { NixboxError } from "../host/error.ts";
 
 /** What a host has of IPv4 now. */
@@ -40,8 +40,8 @@ function isOurs(name: string | undefined): boolean {
 export async function hostNetwork(host: Pick<Host, "which">): Promise<HostNetwork> {
   const ip = await host.which("ip") ?? "ip";
   const [addresses, routes] = await Promise.all([
-    run([ip, "-json", "-4", "address", "show"]),
-    run([ip, "-json", "-4", "route", "show", "table", "all"]),
+    run([ip, "-json", "-4", "address", "show"], { timeoutMs: toolMs }),
+    run([ip, "-json", "-4", "route", "show", "table", "all"], { timeoutMs: toolMs }),
   ]);
   return parseHostNetwork(addresses.stdout, routes.stdout);
 }

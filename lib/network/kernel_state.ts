@@ -3,7 +3,7 @@ import { runAsRoot } from "../host/as_root.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
-import { run } from "../host/process.ts";
+import { run, toolMs } from "../host/process.ts";
 import { rulesOfSlot, type SlotAddresses } from "./addresses.ts";
 import { forwardSwitch, isForwardingHeld } from "./forwarding.ts";
 import { type HostNetwork, hostNetwork } from "./host_network.ts";
@@ -77,8 +77,11 @@ const rules = z.array(z.object({ priority: z.number() }));
 async function hasRouting(host: Host, slot: SlotAddresses): Promise<boolean> {
   const ip = await host.which("ip") ?? "ip";
   const [list, routes] = await Promise.all([
-    run([ip, "-json", "-4", "rule", "show"]),
-    run([ip, "-json", "-4", "route", "show", "table", `${slot.routes}`], { accept: "any" }),
+    run([ip, "-json", "-4", "rule", "show"], { timeoutMs: toolMs }),
+    run([ip, "-json", "-4", "route", "show", "table", `${slot.routes}`], {
+      accept: "any",
+      timeoutMs: toolMs,
+    }),
   ]);
   const found = rules.safeParse(parseJson(list.stdout));
   if (!found.success || routes.code !== 0) return false;

@@ -51,8 +51,8 @@ export interface NetworkPlan extends NamespacePlan {
   readonly dnsmasq: DnsmasqFiles;
   /** In mode `filtered`, where names are looked at. */
   readonly inspector?: InspectorFiles;
-  /** In mode `filtered`: takes addresses back when dnsmasq dies, and keeps logs short. */
-  readonly watch?: Watch;
+  /** Keeps logs short, and in mode `filtered` takes addresses back when dnsmasq dies. */
+  readonly watch: Watch;
 }
 
 /** Plans one guest's network on Linux: a pure function of its input. */
@@ -80,11 +80,14 @@ export function networkPlan(input: NetworkPlanInput): NetworkPlan {
       prepare: prepareArguments(paths, user.gid, uid),
     },
     ...(needsInspector(policy) ? { inspector: inspectorFiles(slot, paths.directory, policy) } : {}),
-    ...(policy.mode === "filtered" ? { watch: watchOf(slot, paths) } : {}),
+    watch: watchOf(slot, paths),
   };
 }
 
-/** What is watched beside a machine in mode `filtered`. */
+/**
+ * What is watched beside a machine: in every mode a guest can make its resolver say something (leases,
+ * names that lead into private places), as often as it likes.
+ */
 export function watchOf({ namespace, table }: SlotAddresses, paths: DnsmasqPaths): Watch {
   const { directory, log } = paths;
   return { directory, namespace, table, logs: [log, inspectorPaths(directory).log] };
@@ -138,6 +141,6 @@ export function networkCommands(plan: NetworkPlan): readonly (readonly string[])
     inside("nft", "--stateless", "--terse", "list", "ruleset"),
     ["nft", "--stateless", "--terse", "list", "table", "inet", slot.table],
     ["tee", `${dnsmasq.paths.directory}/rules`],
-    ...(watch === undefined ? [] : [inside("sh", "-c", "(lib/network/watch.ts)", watch.directory)]),
+    inside("sh", "-c", "(lib/network/watch.ts)", watch.directory),
   ];
 }

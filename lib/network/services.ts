@@ -9,12 +9,12 @@ import { rememberRules } from "./kernel_state.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { startWatch, stopWatch } from "./watch.ts";
 
-/** Starts the programs beside one guest: dnsmasq, and in mode `filtered` the inspector and the watch. */
+/** Starts the programs beside one guest: dnsmasq and the watch, and in mode `filtered` the inspector. */
 export async function startServices(host: Host, plan: NetworkPlan): Promise<void> {
   await runAsRoot(host, ["sh", ...plan.dnsmasq.prepare]);
   const pid = await startDnsmasq(host, plan.dnsmasq);
   if (plan.inspector !== undefined) await startInspector(host, plan.inspector);
-  if (plan.watch !== undefined) await startWatch(host, plan.watch, pid);
+  await startWatch(host, plan.watch, pid);
   await rememberRules(host, plan.slot, plan.dnsmasq.paths.directory, plan.hostNetwork);
 }
 

@@ -22,8 +22,9 @@ const longestLog = 4_000_000;
 
 /**
  * A small shell program that stays beside a machine, as root, and asks once a second: are the logs,
- * which the guest can fill, too long? Does dnsmasq still run? If it does not, the addresses that
- * its answers have allowed are taken back, so that nothing gets out any more.
+ * which the guest can fill, too long? Does dnsmasq still run? If it does not, the addresses that its
+ * answers have allowed are taken back, so that nothing gets out any more (in mode `filtered`: elsewhere
+ * there is no such set).
  *
  * Arguments: DIRECTORY PID NFT TABLE LONGEST LOG...
  */

@@ -122,6 +122,8 @@ export interface VmRecord {
   readonly apiSocket: string;
   /** The hypervisor, once it was started. */
   readonly vmm?: ProcessIdentity | undefined;
+  /** What stays beside the hypervisor: it cuts logs, and stops the machine where it lacks room. */
+  readonly watch?: ProcessIdentity | undefined;
   /** What serves each share, by the share's id: a virtiofsd, or the leader of an sshfs's processes. */
   readonly servers: readonly { readonly id: string; readonly process: ProcessIdentity }[];
   /** What it shares. */
@@ -247,6 +249,7 @@ export const isVmRecord: Check<VmRecord> = isObjectOf<VmRecord>({
   secretsDirectory: isString,
   apiSocket: isString,
   vmm: isOptional(isIdentity),
+  watch: isOptional(isIdentity),
   servers: isArrayOf(isObjectOf<VmRecord["servers"][number]>({
     id: isString,
     process: isIdentity,

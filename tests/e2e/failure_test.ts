@@ -95,10 +95,29 @@ Deno.test("a guest that is deaf to poweroff and power button is ended within 15 
 Deno.test("a guest that stands still without closing its connections is ended by down", async () => {
   await using project = await TestProject.make();
   await project.mustUp();
-  await run(["pkill", "-STOP", "-f", "microvm@nixbox"]);
+  const pid = Number((await run(["pgrep", "-f", "^microvm@nixbox"])).stdout);
+  // Again and again: down lets go on what stands still.
+  const stopping = setInterval(() => {
+    try {
+      Deno.kill(pid, "SIGSTOP");
+    } catch {
+      // It has ended.
+    }
+  }, 5);
   const { code, stderr } = await project.call(["down"], { timeoutMs: 15_000 });
+  clearInterval(stopping);
   assert.equal(code, 0, stderr);
   assert.match(stderr, /was ended by force/);
+  await assertNothingLeft();
+});
+
+Deno.test("a machine that somebody stopped goes on for down, so that its guest can be asked", async () => {
+  await using project = await TestProject.make();
+  await project.mustUp();
+  await run(["pkill", "-STOP", "-f", "^microvm@nixbox"]);
+  const { code, stdout } = await project.down("--json");
+  assert.equal(code, 0);
+  assert.match(stdout, /"graceful"/);
   await assertNothingLeft();
 });
 

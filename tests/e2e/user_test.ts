@@ -64,3 +64,32 @@ async function assertAsksRootOnce(directory: string): Promise<void> {
     await Deno.remove("/etc/sudoers.d/log");
   }
 }
+
+Deno.test("what root runs for an ordinary user ends in time, though that user may not end it", async (t) => {
+  const program = `
+    import { runAsRoot } from "/src/lib/host/as_root.ts";
+    import { run } from "/src/lib/host/process.ts";
+    import { privilegeOf } from "/src/lib/host/privilege.ts";
+    const started = performance.now();
+    const host = { privilege: privilegeOf(Deno.uid()) };
+    const work = Deno.args[0] === "as root"
+      ? runAsRoot(host, ["sleep", "47"], undefined, { timeoutMs: 500 })
+      : run(["sudo", "--", "sleep", "48"], { timeoutMs: 500 });
+    await work.catch((error) => console.log(error.message));
+    console.log(performance.now() - started < 20_000 ? "in time" : "late");`;
+  const as = (how: string) => run(["as-dev", "deno", "eval", program, how], { timeoutMs: 60_000 });
+  await t.step("by root's own timeout", async () => {
+    const { stdout } = await as("as root");
+    assert.match(stdout, /^\S*sleep 47: no end after 0\.5 s\nin time$/m);
+    const left = await run(["pgrep", "-f", "sleep 47"], { accept: [1] });
+    assert.equal(left.stdout, "");
+  });
+  await t.step("a process that cannot be ended is not waited for", async () => {
+    const { stdout } = await as("by sudo");
+    assert.match(
+      stdout,
+      /^sudo -- \S*sleep 48: no end after 0\.5 s, and it cannot be ended\nin time$/m,
+    );
+    await run(["pkill", "-f", "sleep 48"], { accept: [1] });
+  });
+});

@@ -2,7 +2,7 @@ import type { Config } from "../../config/types.ts";
 import { removeIfExists } from "../../host/files.ts";
 import { sha256 } from "../../host/hash.ts";
 import type { Host } from "../../host/host.ts";
-import { run } from "../../host/process.ts";
+import { run, toolMs } from "../../host/process.ts";
 import { type AcceptedFile, readAcceptedContent, readLastAccepted } from "../../state/consents.ts";
 import type { Entry, Gathered } from "./gathered.ts";
 
@@ -121,7 +121,7 @@ export async function difference(host: Host, change: FileChange): Promise<string
       ...["--label", change.after === undefined ? `${name} (gone)` : name],
     ];
     const argv = [diff, "--text", "-u", ...labels, `${directory}/before`, `${directory}/after`];
-    return (await run(argv, { accept: [1] })).stdout;
+    return (await run(argv, { accept: [1], timeoutMs: toolMs })).stdout;
   } finally {
     await removeIfExists(directory);
   }

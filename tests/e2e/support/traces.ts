@@ -3,7 +3,7 @@ import { run } from "../../../lib/host/process.ts";
 
 /** Programs that nixbox leaves running beside a machine. */
 const daemons =
-  /qemu-system|microvm@|vfkit|internal-proxy|nc -U|virtiofsd|dnsmasq --conf-file=\/run\/nixbox|haproxy|nixbox-watch|nixbox-log-watch|ssh_config/;
+  /qemu-system|microvm@|vfkit|internal-proxy|nc -U|virtiofsd|dnsmasq --conf-file=\/run\/nixbox|haproxy|nixbox-watch|nixbox-machine-watch|ssh_config/;
 
 /** Everything on this host that a machine of nixbox could have left: one line each. */
 export async function traces(): Promise<string[]> {

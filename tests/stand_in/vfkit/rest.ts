@@ -1,7 +1,7 @@
 import type { Machine } from "./arguments.ts";
 import type { VirtualMachine } from "./virtual_machine.ts";
 
-/** vfkit's REST service (pkg/rest): three calls, one request a connection as nixbox makes them. */
+/** vfkit's REST service (pkg/rest): its calls, one request a connection as nixbox makes them. */
 export function serveRest(listener: Deno.UnixListener, machine: Machine, vm: VirtualMachine): void {
   void (async () => {
     for await (const connection of listener) void answer(connection, machine, vm).catch(() => {});
@@ -25,7 +25,7 @@ async function answer(connection: Deno.Conn, machine: Machine, vm: VirtualMachin
       state: vm.state,
       canStart: false,
       canPause: isRunning,
-      canResume: false,
+      canResume: vm.state === "VirtualMachineStatePaused",
       canStop: isRunning,
       canHardStop: isRunning,
     });
@@ -51,6 +51,7 @@ async function answer(connection: Deno.Conn, machine: Machine, vm: VirtualMachin
       return vm.kill();
     case "Pause":
     case "Resume":
+      if (await vm.change(wanted)) return await reply(202);
       return await reply(500, { error: "Invalid virtual machine state transition" });
     default:
       return await reply(400, { error: `invalid state: ${wanted}` });

@@ -5,6 +5,7 @@ export class VirtualMachine {
   isStopping = false;
   #qemu: Deno.ChildProcess | undefined;
   #hasEnded = false;
+  #isPaused = false;
 
   constructor(private readonly places: Places) {}
 
@@ -16,7 +17,17 @@ export class VirtualMachine {
 
   get state(): string {
     if (this.#qemu === undefined || this.#hasEnded) return "VirtualMachineStateStopped";
-    return this.isStopping ? "VirtualMachineStateStopping" : "VirtualMachineStateRunning";
+    if (this.isStopping) return "VirtualMachineStateStopping";
+    return this.#isPaused ? "VirtualMachineStatePaused" : "VirtualMachineStateRunning";
+  }
+
+  /** Whether the machine could be taken from the one state to the other. */
+  async change(to: "Pause" | "Resume"): Promise<boolean> {
+    const from = to === "Pause" ? "VirtualMachineStateRunning" : "VirtualMachineStatePaused";
+    if (this.state !== from) return false;
+    await this.#command(to === "Pause" ? "stop" : "cont");
+    this.#isPaused = to === "Pause";
+    return true;
   }
 
   /** The power button; the guest may ignore it. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tellBesideGuest } from "../../../cmd/beside_guest.ts";
 import { reportFailure } from "../../../cmd/report.ts";
 import { table } from "../../../cmd/table.ts";
 import { processTerminal, type Sink } from "../../../cmd/terminal.ts";
@@ -153,3 +154,14 @@ async function files(root: string, directory: string): Promise<string[]> {
   }
   return names;
 }
+
+Deno.test("what nixbox says beside a guest's program stands on its own line, in raw mode too", () => {
+  const said = (isRaw: boolean) => {
+    const errors = new Screen(isRaw);
+    const terminal = processTerminal(true, new Screen(isRaw), errors);
+    tellBesideGuest(terminal, "paused \x1b[2J", isRaw);
+    return errors.text;
+  };
+  assert.equal(said(false), "nixbox: paused \\x1b[2J\n");
+  assert.equal(said(true), "\n\r\x1b[2Knixbox: paused \\x1b[2J\n\r\x1b[2K");
+});

@@ -53,6 +53,14 @@ Deno.test("of what a program says by standard error, the beginning and the end a
   assert.match(stderr, /^first\n[^]*characters are left out[^]*last\n$/);
 });
 
+Deno.test("of 500 MB by either stream no more than the bound is kept", async () => {
+  const flood = "head -c 500000000 /dev/zero";
+  await assert.rejects(run(["sh", "-c", flood], { mostOutput: 4 << 20 }), /printed more than 4 MB/);
+  const { stderr } = await run(["sh", "-c", `${flood} >&2; printf '\\nlast' >&2`]);
+  assert.ok(stderr.endsWith("\nlast"));
+  assert.ok(stderr.length < 2 << 20, `${stderr.length} characters`);
+});
+
 Deno.test("a line without end is told in pieces", async () => {
   const lengths: number[] = [];
   await run(["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2"], {
@@ -88,6 +96,12 @@ async function failure(argv: string[], timeoutMs?: number): Promise<CommandError
 
 Deno.test("a command is printed as a person would type it", () => {
   assert.equal(printableCommand(["ip", "a b", "it's", ""]), "ip 'a b' 'it'\\''s' ''");
+});
+
+Deno.test("of a line that nobody can read, the end is told", () => {
+  const [told = ""] = lastLines(`${"x".repeat(1_000_000)}the end`, 3);
+  assert.match(told, /^\[\.\.\.\] x+the end$/);
+  assert.ok(told.length < 1100);
 });
 
 Deno.test("last lines leave out what says nothing", () => {
