@@ -8,7 +8,7 @@ const ended = [124, 137];
 
 /**
  * Runs one program as root to its end, for a minute at most unless another time is said. Where sudo runs
- * it, root's own timeout(1) ends it, since this user may not signal it; the time that sudo waits for a
+ * it, root's own timeout(1) ends it, since this user may not signal what is root's; the time that sudo waits for a
  * password does not count. It comes out of a directory that only root can write to, and
  * PATH has no say (programs.ts). Each call site is listed by `up --dry-run`.
  *

@@ -131,7 +131,7 @@ class Ending implements Disposable {
   }
 
   /**
-   * Resolves when it has not ended by SIGKILL either: another user's process, as sudo is, may not be
+   * Resolves when it has not ended by SIGKILL either: another user's process may not be
    * signalled, and one that waits for a file system that is gone does not take it. It is left behind.
    */
   get abandoned(): Promise<undefined> {

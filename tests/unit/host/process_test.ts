@@ -41,6 +41,27 @@ Deno.test("a program that does not end is ended when its time is over, and the m
   );
 });
 
+Deno.test({
+  name: "a program that cannot be ended is not waited for",
+  // It is left behind, and ends a little later.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  fn: async () => {
+    const { kill } = Deno.ChildProcess.prototype;
+    // As another user's process, or one that waits for a file system that is gone, answers.
+    Deno.ChildProcess.prototype.kill = () => {
+      throw new Deno.errors.PermissionDenied();
+    };
+    try {
+      const error = await failure(["sh", "-c", "echo said >&2; exec sleep 20"], 50);
+      assert.match(error.message, /no end after 0\.05 s, and it cannot be ended$/);
+      assert.deepEqual(error.log, ["said"]);
+    } finally {
+      Deno.ChildProcess.prototype.kill = kill;
+    }
+  },
+});
+
 Deno.test("a program that prints without end is ended, and memory is not filled", async () => {
   const endless = run(["yes"], { mostOutput: 1 << 20 });
   await assert.rejects(endless, /yes: printed more than 1 MB, ended by SIGTERM/);
