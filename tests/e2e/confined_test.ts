@@ -40,7 +40,7 @@ Deno.test("the hypervisor has its filters on, and no process of a machine dumps 
   assert.match(hypervisor.status, /^NoNewPrivs:\t1$/m);
   assert.match(hypervisor.command, /spawn=deny/);
   assert.match(hypervisor.command, /dump-guest-core=off/);
-  for (const name of ["virtiofsd", "dnsmasq", "haproxy", "nixbox-watch", "nixbox-log-watch"]) {
+  for (const name of ["virtiofsd", "dnsmasq", "haproxy", "nixbox-watch", "nixbox-machine-watch"]) {
     assert.ok(running.some(({ command }) => command.includes(name)), name);
   }
   for (const { command, limits } of running) {
