@@ -18,6 +18,7 @@ import { handOver } from "./hand_over.ts";
 import { removeOlderParts, startLogWatch } from "./log_watch.ts";
 import type { MachinePlan } from "./machine_plan.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
+import { noteStateVersion } from "./state_version.ts";
 import type { Step } from "./steps.ts";
 import { type UndoName, undoStep } from "./takedown.ts";
 
@@ -112,6 +113,7 @@ export abstract class MachineBoot<P extends MachinePlan> {
     const { host, plan, fresh } = this.boot;
     // As late as can be: what fails before leaves the disks as they are.
     if (fresh) await removeDisks(host, this.#record.id);
+    await noteStateVersion(host, this.#record, plan.stateVersion);
     const { directory, logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await removeOlderParts(logs);
