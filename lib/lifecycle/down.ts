@@ -11,8 +11,15 @@ import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { readAtWork } from "../state/at_work.ts";
 import { forgetMachine } from "../state/kept.ts";
-import { lockProject, readRecord, statePaths, writeRecord } from "../state/store.ts";
+import {
+  lockProject,
+  readRecord,
+  statePaths,
+  unfinishedRecordIds,
+  writeRecord,
+} from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
+import { clearClaims, hasStrayClaims } from "./discard.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
 import { takeDown } from "./takedown.ts";
@@ -60,7 +67,9 @@ export async function down(
   const place = options.place ?? defaultSlotPlace;
   const endedUp = await endStartingUp(host, id, emit);
   const isUp = endedUp || await readRecord(host, id) !== undefined;
-  if (!isUp && options.forget !== true) return nothingToStop();
+  const hasCrumbs = !isUp &&
+    (await hasStrayClaims(host, place, id) || (await unfinishedRecordIds(host)).includes(id));
+  if (!isUp && !hasCrumbs && options.forget !== true) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
     emit,
@@ -70,9 +79,11 @@ export async function down(
     const record = await readRecord(host, id);
     const result = record !== undefined
       ? await stop(host, place, record, options, emit)
-      : endedUp
-      ? { ...nothingToStop(), stop: "was starting" as const }
-      : nothingToStop();
+      : { ...nothingToStop(), ...(endedUp ? { stop: "was starting" as const } : {}) };
+    // Of an `up` that was killed before it had a record.
+    if (record === undefined && await hasStrayClaims(host, place, id)) {
+      await clearClaims(host, place, id);
+    }
     if (options.forget !== true) return result;
     return { ...result, forgotten: await forgetMachine(host, id) };
   } finally {

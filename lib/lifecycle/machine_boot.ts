@@ -70,10 +70,10 @@ export abstract class MachineBoot<P extends MachinePlan> {
   }
 
   /** The undo sees the record as it is then, with every process that was started. */
-  protected step(name: UndoName, run: () => Promise<void>): Step {
+  protected step(name: UndoName, run?: () => Promise<void>): Step {
     const { host, place } = this.boot;
     const undo = () => undoStep(host, place, this.#record, name);
-    return { name: undo().name, run, undo: () => undo().undo() };
+    return { ...undo(), ...(run === undefined ? {} : { run }), undo: () => undo().undo() };
   }
 
   protected async save(change: Partial<VmRecord>): Promise<void> {

@@ -18,7 +18,7 @@ import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 
-type Undo = Pick<Step, "name" | "undo">;
+type Undo = Pick<Step, "name" | "undo" | "forgets">;
 
 /** Where the host remembers that forwarding was off before the first machine. */
 export function forwardingMemory(place: SlotPlace): string {
@@ -61,7 +61,7 @@ export function undoStep(
 ): Undo {
   switch (name) {
     case "record":
-      return named("write the record", async () => {
+      return forgetting("write the record", async () => {
         await requireEnded(host, record);
         await removeRecord(host, record.id);
       });
@@ -114,7 +114,7 @@ function undoTapStep(
   };
   switch (name) {
     case "slot":
-      return named("claim a network slot", () => leaveSlot(host, place, record));
+      return forgetting("claim a network slot", () => leaveSlot(host, place, record));
     case "firewall":
       return named("load the firewall", () => ifSlotIsOurs(() => deleteFirewall(host, names)));
     case "tap":
@@ -142,6 +142,10 @@ export async function takeDown(
 
 function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
+}
+
+function forgetting(name: string, undo: () => Promise<void>): Undo {
+  return { name, undo, forgets: true };
 }
 
 /** What lies where somebody else can put another directory is not ours, and stays. */
