@@ -1,4 +1,3 @@
-import { NixboxError } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { endProcess, isAlive, lifeOf, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -22,7 +21,7 @@ import { connectGuest } from "./driver.ts";
 import { clearClaims, hasStrayClaims } from "./discard.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
-import { takeDown } from "./takedown.ts";
+import { requireGone, takeDown } from "./takedown.ts";
 
 /** How `down` stops a machine. */
 export interface DownOptions {
@@ -147,17 +146,11 @@ async function stop(
   const changed = await changedObeyed(host, record);
   if (changed.length > 0) emit({ kind: "warning", message: changedObeyedText(changed) });
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
-  if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
+  await requireGone(host, record);
   const gone = { name: subject.name, project: subject.project };
   await runHooks("post-down", record.hooks.postDown, files, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
   return { wasUp, name: record.name, stop };
-}
-
-function stillThere({ name }: VmRecord): NixboxError {
-  return new NixboxError(`${name} could not be taken down as a whole`, {
-    hint: "the warnings above say why; then `nixbox down` once more",
-  });
 }
 
 /** In-guest poweroff first; after a while the power button too. `true` once the VMM has ended. */

@@ -22,7 +22,7 @@ import {
 import { clearSlot } from "./claim.ts";
 import { discardMachine } from "./discard.ts";
 import { machineState } from "./machine.ts";
-import { takeDown } from "./takedown.ts";
+import { requireGone, takeDown } from "./takedown.ts";
 
 /** Something that a crash left behind. */
 export type Leftover =
@@ -127,6 +127,7 @@ export async function clearLeftover(
       const record = await readRecord(host, id);
       if (record === undefined || await machineState(host, record) === "running") return;
       await takeDown(host, place, record, emit);
+      await requireGone(host, record);
     } finally {
       lock.release();
     }

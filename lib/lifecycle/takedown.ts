@@ -13,7 +13,7 @@ import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
-import { removeRecord } from "../state/store.ts";
+import { readRecord, removeRecord } from "../state/store.ts";
 import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
@@ -138,6 +138,14 @@ export async function takeDown(
   emit: Emit,
 ): Promise<void> {
   await undoAll(stepOrder(record).map((name) => undoStep(host, place, record, name)), emit);
+}
+
+/** @throws {NixboxError} if a machine that was taken down has kept its record: something of it is left. */
+export async function requireGone(host: Host, { id, name }: VmRecord): Promise<void> {
+  if (await readRecord(host, id) === undefined) return;
+  throw new NixboxError(`${name} could not be taken down as a whole`, {
+    hint: "the warnings above say why; then `nixbox down` once more",
+  });
 }
 
 function named(name: string, undo: () => Promise<void>): Undo {
