@@ -1,5 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import { type CommandLineContext, hostOnly } from "./context.ts";
+import { reportFailure } from "./report.ts";
 import { table } from "./table.ts";
 
 interface Flags {
@@ -47,15 +48,20 @@ EXAMPLES
         .then((lists) => lists.flat()),
       findLeftovers(host, defaultSlotPlace),
     ]);
-    if (flags.fix) {
-      for (const leftover of leftovers) {
+    const cleared = new Set<unknown>();
+    for (const leftover of flags.fix ? leftovers : []) {
+      try {
         await clearLeftover(host, defaultSlotPlace, leftover, (event) => {
           if (event.kind === "warning") terminal.printError(`warning: ${event.message}`);
         });
+        cleared.add(leftover);
+      } catch (error) {
+        // One that cannot be cleared must not keep the others.
+        reportFailure(terminal, globals, error);
       }
     }
     const isMissing = checks.some(({ state }) => state === "missing");
-    if (isMissing || (leftovers.length > 0 && !flags.fix)) this.exitCode = 1;
+    if (isMissing || leftovers.length > cleared.size) this.exitCode = 1;
     if (globals.json) {
       const report = {
         checks,
@@ -78,9 +84,9 @@ EXAMPLES
         terminal.print(`         ${paint.cyan("help:")} ${check.hint}`);
       }
     });
-    for (const { description } of leftovers) {
-      const verb = flags.fix ? "cleared" : "leftover";
-      terminal.print(`${verb}: ${description}`);
+    for (const leftover of leftovers) {
+      const verb = cleared.has(leftover) ? "cleared" : "leftover";
+      terminal.print(`${verb}: ${leftover.description}`);
     }
     if (leftovers.length > 0 && !flags.fix) terminal.print("clear them: nixbox doctor --fix");
   },

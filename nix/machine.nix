@@ -1,7 +1,8 @@
 # The NixOS configuration of one project's machine, for a host of one system.
 #
 #   project           what of the config decides the build: example-project.json shows it
-#   projectDirectory  where the project's modules are
+#   projectDirectory  where the project's modules are, and state-version, the release that the machine's
+#                     disk was made with; without it, that of nixpkgs counts
 #   hostSystem        "x86_64-linux", "aarch64-linux" or "aarch64-darwin"
 {
   nixpkgs,
@@ -14,6 +15,11 @@ let
   inherit (nixpkgs) lib;
   guestSystem = builtins.replaceStrings [ "-darwin" ] [ "-linux" ] hostSystem;
   isDarwin = lib.hasSuffix "-darwin" hostSystem;
+
+  stateVersionFile = projectDirectory + "/state-version";
+  fromDisk = lib.optionalAttrs (builtins.pathExists stateVersionFile) {
+    nixbox.stateVersion = builtins.readFile stateVersionFile;
+  };
 
   fromProject =
     { pkgs, ... }:
@@ -50,6 +56,7 @@ lib.nixosSystem {
     microvm.nixosModules.microvm
     ./guest
     fromProject
+    fromDisk
     { nixpkgs.hostPlatform = guestSystem; }
   ]
   ++ lib.optional isDarwin onDarwin

@@ -5,6 +5,7 @@ let
   guest = builtins.toJSON {
     inherit (machine.config.nixbox) user;
     home = "/home/${machine.config.nixbox.user}";
+    inherit (machine.config.system) stateVersion;
   };
 in
 pkgs.runCommand "vm-runner" { inherit guest; } ''

@@ -10,7 +10,8 @@ import { run } from "../host/process.ts";
 import { BuildReport } from "./build_report.ts";
 import { requireWholeLock } from "./lock_file.ts";
 import { nixFeatures, requireNix, type UsableNix } from "./nix.ts";
-import { stage, type StageInput } from "./stage.ts";
+import { hashWithoutDisk, stage, type StageInput } from "./stage.ts";
+import { stateVersionOf } from "./state_version.ts";
 
 /** A runner that Nix built. */
 export interface Built {
@@ -30,7 +31,8 @@ export async function readLastBuild(buildDirectory: string): Promise<Built> {
   throw new NixboxError("this project has not been built", { hint: "build it: `nixbox build`" });
 }
 
-async function findLastBuild(buildDirectory: string): Promise<Built | undefined> {
+/** The last build of a project, if there is one. */
+export async function findLastBuild(buildDirectory: string): Promise<Built | undefined> {
   const text = await readTextIfExists(`${buildDirectory}/built.json`);
   if (text === undefined) return undefined;
   const parsed = builtSchema.safeParse(parseJson(text));
@@ -72,12 +74,28 @@ export async function build(
   const staged = `${buildDirectory}/stage`;
   const hash = await stage(staged, input);
   const last = await findLastBuild(buildDirectory);
-  if (!options.force && last?.hash === hash) return last;
+  const isSame = last !== undefined &&
+    (last.hash === hash || await isSameByRelease(last, staged, input));
+  if (!options.force && isSame) return last;
   const nix = await requireNix(host);
   const root = garbageCollectorRoot(buildDirectory, hash);
   const runnerDirectory = await buildStaged(nix, staged, root, options, emit);
   await keepLock(staged, project);
   return await noteBuild(buildDirectory, { hash, runnerDirectory }, options.inUse);
+}
+
+/**
+ * Whether a build that was made before there was a disk is what one for the disk would be: of the same
+ * files, and of the disk's release by itself. So the second `up` need not ask Nix.
+ */
+async function isSameByRelease(
+  last: Built,
+  staged: string,
+  { stateVersion, config }: StageInput,
+): Promise<boolean> {
+  return stateVersion !== undefined &&
+    last.hash === await hashWithoutDisk(staged, config) &&
+    await stateVersionOf(last.runnerDirectory) === stateVersion;
 }
 
 /** Each build has its own link, so that one that a machine still runs outlives the next. */

@@ -16,7 +16,12 @@ export interface StageInput {
   readonly config: Config;
   readonly hypervisor: HypervisorName;
   readonly hostSystem: NixSystem;
+  /** Of the machine's disk ("25.11"); without it, the build takes the release of its nixpkgs. */
+  readonly stateVersion?: string | undefined;
 }
+
+/** Where the stage has {@linkcode StageInput.stateVersion}; nix/machine.nix reads it. */
+const stateVersionFile = "project/state-version";
 
 /**
  * Makes the directory that `nix build` gets: nixbox's own Nix files, the project's lock, and what of
@@ -34,6 +39,9 @@ export async function stage(directory: string, input: StageInput): Promise<strin
     await copyOwnFiles(input, unfinished);
     await copyModules(input, unfinished);
     await Deno.writeTextFile(`${unfinished}/project/project.json`, projectJson(input));
+    if (input.stateVersion !== undefined) {
+      await Deno.writeTextFile(`${unfinished}/${stateVersionFile}`, input.stateVersion);
+    }
     await removeIfExists(directory);
     await Deno.rename(unfinished, directory);
   } catch (error) {
@@ -47,6 +55,11 @@ export async function stage(directory: string, input: StageInput): Promise<strin
 /** The hash of everything that decides the build of a staged directory. */
 export async function hashStage(directory: string, config: Config): Promise<string> {
   return await hashTree(directory, await otherInputs(config));
+}
+
+/** The hash that a staged directory would have without the version of a disk. */
+export async function hashWithoutDisk(directory: string, config: Config): Promise<string> {
+  return await hashTree(directory, await otherInputs(config), stateVersionFile);
 }
 
 async function copyOwnFiles(

@@ -97,6 +97,14 @@ export async function removeUnfinished(path: string): Promise<void> {
   }
 }
 
+/** As {@linkcode removeUnfinished}, of every file in a directory. */
+export async function removeUnfinishedIn(directory: string): Promise<void> {
+  if (!await exists(directory)) return;
+  for await (const { name } of Deno.readDir(directory)) {
+    if (/\.[0-9a-f]{8}\.new$/.test(name)) await removeIfExists(`${directory}/${name}`);
+  }
+}
+
 /** Removes a file or a whole directory; nothing happens if there is none. Symlinks are not followed. */
 export async function removeIfExists(path: string): Promise<void> {
   try {

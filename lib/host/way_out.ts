@@ -1,8 +1,6 @@
 import { NixboxError } from "./error.ts";
-import { isWithin, joinPath, parentOf } from "./paths.ts";
-
-/** As many symlinks as Linux follows on one path (path_resolution(7)). */
-const mostLinks = 40;
+import { followPath } from "./follow_path.ts";
+import { isWithin } from "./paths.ts";
 
 /**
  * Follows a path as the kernel does, link by link, and refuses it if a symlink that lies in one of
@@ -17,28 +15,18 @@ export async function requireNoWayOut(
   path: string,
   roots: readonly string[],
 ): Promise<string | undefined> {
-  let at = "/";
-  let suspect: { readonly link: string; readonly root: string } | undefined;
-  let links = 0;
-  const parts = path.split("/");
-  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-    if (part === "" || part === ".") continue;
-    if (part === "..") {
-      at = parentOf(at);
-      continue;
+  const suspects: { readonly link: string; readonly root: string }[] = [];
+  const { path: at } = await followPath(path, (part) => {
+    // What this user may not enter it cannot be led through either.
+    if (part.kind === "hidden" && !(part.error instanceof Deno.errors.PermissionDenied)) {
+      throw part.error;
     }
-    const next = joinPath(at, part);
-    const target = await linkAt(next);
-    if (target === undefined) {
-      at = next;
-      continue;
-    }
-    if (++links > mostLinks) break;
-    const root = roots.find((candidate) => isWithin(next, candidate) && next !== candidate);
-    if (root !== undefined) suspect ??= { link: next, root };
-    if (target.startsWith("/")) at = "/";
-    parts.unshift(...target.split("/"));
-  }
+    if (part.kind !== "link") return;
+    const link = part.path;
+    const root = roots.find((candidate) => isWithin(link, candidate) && link !== candidate);
+    if (root !== undefined) suspects.push({ link, root });
+  });
+  const [suspect] = suspects;
   if (suspect !== undefined && !isWithin(at, suspect.root)) {
     throw new NixboxError(`${suspect.link} is a symlink that leads to ${at}`, {
       hint: `a machine can write to ${suspect.root} and may have made it; name ${at} itself if ` +
@@ -46,19 +34,6 @@ export async function requireNoWayOut(
     });
   }
   return roots.find((root) => isWithin(at, root));
-}
-
-/** Where a symlink leads; `undefined` for everything else, and where there is nothing. */
-async function linkAt(path: string): Promise<string | undefined> {
-  try {
-    return (await Deno.lstat(path)).isSymlink ? await Deno.readLink(path) : undefined;
-  } catch (error) {
-    if (
-      error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
-      error instanceof Deno.errors.PermissionDenied
-    ) return undefined;
-    throw error;
-  }
 }
 
 /**

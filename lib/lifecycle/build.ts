@@ -8,8 +8,9 @@ import type { StageInput } from "../build/stage.ts";
 import { build, type BuildInUse, type Built, readLastBuild } from "../build/build.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { HypervisorName, RunnerView } from "../runner/types.ts";
-import { lockProject, readRecord, statePaths } from "../state/store.ts";
+import { lockProject, readRecord } from "../state/store.ts";
 import { readRunnerDirectory } from "./runner_directory.ts";
+import { buildDirectory, noteStateVersion } from "./state_version.ts";
 import { type AcceptedConfig, acceptWritten } from "./trust/consent.ts";
 import { readConfig } from "./trust/read_config.ts";
 
@@ -23,11 +24,13 @@ export async function buildRunner(
   project: Project,
   accepted: AcceptedConfig,
   hypervisor: HypervisorName,
-  options: { readonly force?: boolean; readonly signal: AbortSignal },
+  options: { readonly force?: boolean; readonly fresh?: boolean; readonly signal: AbortSignal },
   emit: Emit,
 ): Promise<Built> {
-  const input = await stageInput(host, project, accepted, hypervisor);
-  const { signal, force = false } = options;
+  const { signal, force = false, fresh = false } = options;
+  // The disk that there is goes before this build is booted.
+  const version = fresh ? undefined : await noteStateVersion(host, project);
+  const input = await stageInput(host, project, accepted, hypervisor, version);
   const directory = buildDirectory(host, project);
   const inUse = await buildInUse(host, project);
   const built = await tellStep(
@@ -68,6 +71,7 @@ export async function stageInput(
   project: Project,
   { config, snapshot }: AcceptedConfig,
   hypervisor: HypervisorName,
+  stateVersion: string | undefined,
 ): Promise<StageInput> {
   return {
     assets: await assetsDirectory(),
@@ -76,16 +80,13 @@ export async function stageInput(
     config,
     hypervisor,
     hostSystem: host.nixSystem,
+    stateVersion,
   };
 }
 
 /** The last build, whatever the config says now. @throws {NixboxError} if there is none. */
 export async function lastBuild(host: Host, project: Project): Promise<Built> {
   return await readLastBuild(buildDirectory(host, project));
-}
-
-export function buildDirectory(host: Host, project: Project): string {
-  return `${statePaths(host, project.id).directory}/build`;
 }
 
 /** `nixbox build`: reads the config, chooses the hypervisor, builds. */

@@ -38,7 +38,12 @@ export async function claimSlot(
       unusedOfRunningMB: await promisedButUnusedMB(host, states),
     });
     if (replaces !== undefined) await clearSlot(host, place, slot, replaces);
-    await writeSlotOwner(host, place, slot, claimOf(host, wish.id, wish.starter, wish.memoryMB));
+    try {
+      await writeSlotOwner(host, place, slot, claimOf(host, wish.id, wish.starter, wish.memoryMB));
+    } catch (error) {
+      await removeClaim(host, place, slot);
+      throw error;
+    }
     return slot;
   } finally {
     lock.release();

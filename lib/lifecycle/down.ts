@@ -1,4 +1,4 @@
-import { messageOf, NixboxError } from "../host/error.ts";
+import { messageOf } from "../host/error.ts";
 import type { Host } from "../host/host.ts";
 import { endProcess, isAlive, lifeOf, waitForEnd } from "../host/end_process.ts";
 import { type Emit, tellStep } from "../host/progress.ts";
@@ -11,12 +11,19 @@ import { hasTap, type VmRecord } from "../state/record.ts";
 import { defaultSlotPlace, type SlotPlace } from "../state/slots.ts";
 import { readAtWork } from "../state/at_work.ts";
 import { forgetMachine } from "../state/kept.ts";
-import { lockProject, readRecord, statePaths, writeRecord } from "../state/store.ts";
+import {
+  lockProject,
+  readRecord,
+  statePaths,
+  unfinishedRecordIds,
+  writeRecord,
+} from "../state/store.ts";
 import { connectGuest } from "./driver.ts";
 import { endMachineWatch } from "./machine_watch.ts";
+import { clearClaims, hasStrayClaims } from "./discard.ts";
 import { changedObeyed, changedObeyedText } from "./obeyed_changes.ts";
 import { runHooks } from "./hooks.ts";
-import { takeDown } from "./takedown.ts";
+import { requireGone, takeDown } from "./takedown.ts";
 
 /** How `down` stops a machine. */
 export interface DownOptions {
@@ -61,7 +68,9 @@ export async function down(
   const place = options.place ?? defaultSlotPlace;
   const endedUp = await endStartingUp(host, id, emit);
   const isUp = endedUp || await readRecord(host, id) !== undefined;
-  if (!isUp && options.forget !== true) return nothingToStop();
+  const hasCrumbs = !isUp &&
+    (await hasStrayClaims(host, place, id) || (await unfinishedRecordIds(host)).includes(id));
+  if (!isUp && !hasCrumbs && options.forget !== true) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
     emit,
@@ -71,9 +80,11 @@ export async function down(
     const record = await readRecord(host, id);
     const result = record !== undefined
       ? await stop(host, place, record, options, emit)
-      : endedUp
-      ? { ...nothingToStop(), stop: "was starting" as const }
-      : nothingToStop();
+      : { ...nothingToStop(), ...(endedUp ? { stop: "was starting" as const } : {}) };
+    // Of an `up` that was killed before it had a record.
+    if (record === undefined && await hasStrayClaims(host, place, id)) {
+      await clearClaims(host, place, id);
+    }
     if (options.forget !== true) return result;
     return { ...result, forgotten: await forgetMachine(host, id) };
   } finally {
@@ -134,7 +145,7 @@ async function stop(
   const changed = await changedObeyed(host, record);
   if (changed.length > 0) emit({ kind: "warning", message: changedObeyedText(changed) });
   await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
-  if (await readRecord(host, record.id) !== undefined) throw stillThere(record);
+  await requireGone(host, record);
   const gone = { name: subject.name, project: subject.project };
   await runHooks("post-down", record.hooks.postDown, files, gone, emit);
   const stop = wasUp ? isGraceful ? "graceful" : "forced" : "was dead";
@@ -150,12 +161,6 @@ async function noteStopping(host: Host, record: VmRecord, emit: Emit): Promise<v
   } catch (error) {
     emit({ kind: "warning", message: messageOf(error) });
   }
-}
-
-function stillThere({ name }: VmRecord): NixboxError {
-  return new NixboxError(`${name} could not be taken down as a whole`, {
-    hint: "the warnings above say why; then `nixbox down` once more",
-  });
 }
 
 /** In-guest poweroff first; after a while the power button too. `true` once the VMM has ended. */

@@ -9,20 +9,31 @@ import { slotAddresses } from "../network/addresses.ts";
 import { dnsmasqPaths } from "../network/dnsmasq.ts";
 import { tapsInDocker } from "../network/docker.ts";
 import { namespacePath } from "../network/namespace.ts";
+import { unfinishedClaims } from "../state/claims.ts";
 import { hasTap, type VmRecord } from "../state/record.ts";
 import { lockSlots, readSlotOwner, readSlots, slotCount, type SlotPlace } from "../state/slots.ts";
-import { listRecords, lockProject, readRecord, writeRecord } from "../state/store.ts";
+import { readAtWork } from "../state/at_work.ts";
+import {
+  listRecords,
+  lockProject,
+  readRecord,
+  statePaths,
+  unfinishedRecordIds,
+  writeRecord,
+} from "../state/store.ts";
 import { clearSlot } from "./claim.ts";
 import { discardMachine } from "./discard.ts";
 import { machineState } from "./machine.ts";
 import { startMachineWatch } from "./machine_watch.ts";
-import { takeDown } from "./takedown.ts";
+import { requireGone, takeDown } from "./takedown.ts";
 
 /** Something that a crash left behind. */
 export type Leftover =
   | { readonly kind: "machine"; readonly description: string; readonly record: VmRecord }
   | { readonly kind: "watch"; readonly description: string; readonly record: VmRecord }
   | { readonly kind: "record"; readonly description: string; readonly id: string }
+  /** A record that nobody writes on. */
+  | { readonly kind: "unfinished"; readonly description: string; readonly id: string }
   | { readonly kind: "slot"; readonly description: string; readonly slot: number };
 
 /** Finds machines that are dead or half-made, and namespaces, rules and claims that nobody owns. */
@@ -31,6 +42,11 @@ export async function findLeftovers(host: Host, place: SlotPlace): Promise<reado
   const { records, problems, unreadable } = await listRecords(host);
   for (const [index, id] of unreadable.entries()) {
     found.push({ kind: "record", description: problems[index] ?? id, id });
+  }
+  for (const id of await unfinishedRecordIds(host)) {
+    const atWork = readAtWork(host, statePaths(host, id).lock);
+    if (atWork !== undefined && await isAlive(host, atWork.process)) continue;
+    found.push({ kind: "unfinished", description: `the record of ${id} was never finished`, id });
   }
   for (const record of records) {
     const state = await machineState(host, record);
@@ -66,7 +82,7 @@ async function orphanedSlots(host: Host, place: SlotPlace): Promise<readonly num
   const states = await readSlots(host, place);
   const isOwned = new Set(states.filter((state) => state.isOwnerAlive).map(({ slot }) => slot));
   const isForeign = new Set(states.filter(({ owner }) => owner.uid === -1).map(({ slot }) => slot));
-  const used = new Set(states.map(({ slot }) => slot));
+  const used = new Set([...states, ...unfinishedClaims(place)].map(({ slot }) => slot));
   for (let slot = 0; slot < slotCount; slot++) {
     const { link, namespace } = slotAddresses(slot);
     if (await exists(`/sys/class/net/${link}`)) used.add(slot);
@@ -128,12 +144,18 @@ export async function clearLeftover(
       const record = await readRecord(host, id);
       if (record === undefined || await machineState(host, record) === "running") return;
       await takeDown(host, place, record, emit);
+      await requireGone(host, record);
     } finally {
       lock.release();
     }
     return;
   }
   if (leftover.kind === "watch") return await watchAgain(host, leftover.record.id);
+  if (leftover.kind === "unfinished") {
+    // Whoever has the lock removes it.
+    (await lockProject(host, leftover.id, { timeoutMs: 5000 })).release();
+    return;
+  }
   if (leftover.kind === "record") {
     await discardMachine(host, place, leftover.id);
     return;

@@ -17,6 +17,7 @@ import { handOver } from "./hand_over.ts";
 import type { MachinePlan } from "./machine_plan.ts";
 import { removeOlderParts, startMachineWatch } from "./machine_watch.ts";
 import { type GuestScript, runScripts } from "./scripts.ts";
+import { noteStateVersion } from "./state_version.ts";
 import type { Step } from "./steps.ts";
 import { type UndoName, undoStep } from "./takedown.ts";
 
@@ -68,10 +69,10 @@ export abstract class MachineBoot<P extends MachinePlan> {
   }
 
   /** The undo sees the record as it is then, with every process that was started. */
-  protected step(name: UndoName, run: () => Promise<void>): Step {
+  protected step(name: UndoName, run?: () => Promise<void>): Step {
     const { host, place } = this.boot;
     const undo = () => undoStep(host, place, this.#record, name);
-    return { name: undo().name, run, undo: () => undo().undo() };
+    return { ...undo(), ...(run === undefined ? {} : { run }), undo: () => undo().undo() };
   }
 
   protected async save(change: Partial<VmRecord>): Promise<void> {
@@ -109,10 +110,11 @@ export abstract class MachineBoot<P extends MachinePlan> {
       spawnDetached(this.boot.host, this.boot.plan.vmm, options),
     started?: (vmm: ProcessIdentity) => Promise<void>,
   ): Promise<void> {
-    const { host, fresh } = this.boot;
+    const { host, plan, fresh } = this.boot;
     // As late as can be: what fails before leaves the disks as they are.
     if (fresh) await removeDisks(host, this.#record.id);
     const disks = await prepareDisks(host, this.#record.id);
+    await noteStateVersion(host, this.#record, plan.stateVersion);
     const { logs } = statePaths(host, this.#record.id);
     const logFile = `${logs}/hypervisor.log`;
     await removeOlderParts(logs);

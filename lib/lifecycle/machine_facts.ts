@@ -59,6 +59,7 @@ export async function machineFacts(
     build: obtained.build,
     hostFiles: options.hostFiles,
     guest: obtained.directory.guest,
+    stateVersion: obtained.directory.stateVersion,
     sources: [...sources, ...repositories.map(({ source }) => source)],
     binds: linked.map(({ bind }) => bind),
     privateDirectories: await privateDirectories(host, project),

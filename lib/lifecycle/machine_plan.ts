@@ -33,6 +33,8 @@ export interface MachineFacts {
   readonly hostFiles: readonly HostFile[];
   /** Who the guest's user is, as the runner's package says. */
   readonly guest: { readonly user: string; readonly home: string };
+  /** The guest's `system.stateVersion`, where the runner's package tells it. */
+  readonly stateVersion: string | undefined;
   /** Sources of `config.mounts`, in order: real paths, and which directories they are. */
   readonly sources: readonly MountSource[];
   /** Directories of the guest that it sees at a second path too. */
@@ -58,6 +60,8 @@ export interface MachinePlan {
   readonly changes: RunnerChanges;
   /** The runner with `changes` applied: a bash script. */
   readonly script: string;
+  /** What a disk that this boot makes is noted to be of; absent where that is not known. */
+  readonly stateVersion?: string | undefined;
   /** The hypervisor's command. */
   readonly vmm: readonly string[];
   /** The master connection's command. */

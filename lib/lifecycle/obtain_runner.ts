@@ -5,6 +5,7 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import type { AcceptedConfig } from "./trust/consent.ts";
 import { readRunnerDirectory, type RunnerDirectory } from "./runner_directory.ts";
+import { versionOfDisk } from "./state_version.ts";
 
 export interface ObtainOptions {
   /** The config and its files, as the user has accepted them. */
@@ -12,6 +13,8 @@ export interface ObtainOptions {
   readonly runner?: string;
   readonly noBuild?: boolean;
   readonly mayBuild: boolean;
+  /** The machine's disks are removed before it starts. */
+  readonly fresh?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -34,6 +37,7 @@ export async function obtainRunner(
   if (options.runner !== undefined) {
     const directory = await readRunnerDirectory(options.runner);
     requireFit(host, directory, config, acceleration, emit);
+    if (!options.fresh) await warnOfVersion(host, project, directory, emit);
     return { directory, build: "prebuilt", acceleration };
   }
   const { hypervisor, warning } = chooseHypervisor(config.hypervisor, {
@@ -42,9 +46,9 @@ export async function obtainRunner(
   });
   if (warning !== undefined) emit({ kind: "warning", message: warning });
   const { buildRunner, lastBuild } = await import("./build.ts");
-  const { accepted, signal } = options;
+  const { accepted, signal, fresh = false } = options;
   const built = options.mayBuild && !options.noBuild
-    ? await buildRunner(host, project, accepted, hypervisor, { signal }, emit)
+    ? await buildRunner(host, project, accepted, hypervisor, { signal, fresh }, emit)
     : await lastBuild(host, project);
   const directory = await tellStep(
     emit,
@@ -83,4 +87,21 @@ function requireFit(
     });
   }
   emit({ kind: "warning", message: `no KVM (${acceleration.reason}): QEMU emulates, slowly` });
+}
+
+/** A runner that was built elsewhere is as it is: what services have on the disk may not fit it. */
+async function warnOfVersion(
+  host: Host,
+  project: Project,
+  { stateVersion }: RunnerDirectory,
+  emit: Emit,
+): Promise<void> {
+  const ofDisk = await versionOfDisk(host, project);
+  if (stateVersion === undefined || ofDisk === undefined || stateVersion === ofDisk) return;
+  emit({
+    kind: "warning",
+    message:
+      `the runner's system.stateVersion is ${stateVersion}, and the machine's disk was made ` +
+      `with ${ofDisk}: set that where the runner is built, or start with \`nixbox up --fresh\``,
+  });
 }

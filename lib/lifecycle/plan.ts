@@ -86,6 +86,7 @@ export function makePlan(input: PlanInput): Plan {
     provisioning: provisioningOf(input, record),
     changes,
     script: writeRunner(runner),
+    stateVersion: input.stateVersion,
     vmm: [input.tools.bash, `${record.runtimeDirectory}/microvm-run`],
     ssh: masterArgv(record.runtimeDirectory),
   } as const;

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { stateVersionOf } from "../build/state_version.ts";
 import { messageOf, NixboxError } from "../host/error.ts";
 import { readTextIfExists } from "../host/files.ts";
 import { readRunner, type Runner } from "../runner/mod.ts";
@@ -7,6 +8,8 @@ import { readRunner, type Runner } from "../runner/mod.ts";
 export interface RunnerDirectory {
   readonly runner: Runner;
   readonly guest: { readonly user: string; readonly home: string };
+  /** The guest's `system.stateVersion`, where the runner tells it. */
+  readonly stateVersion: string | undefined;
   /** microvm.nix's own shares: what its `virtiofsd-run` would serve. */
   readonly shares: readonly { readonly tag: string; readonly source: string }[];
 }
@@ -33,7 +36,12 @@ export async function readRunnerDirectory(directory: string): Promise<RunnerDire
       source: await shareSource(directory, tag),
     })),
   );
-  return { runner, guest: await readGuest(directory), shares };
+  return {
+    runner,
+    guest: await readGuest(directory),
+    stateVersion: await stateVersionOf(directory),
+    shares,
+  };
 }
 
 async function readGuest(directory: string): Promise<RunnerDirectory["guest"]> {

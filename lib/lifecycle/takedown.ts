@@ -14,13 +14,13 @@ import { deleteFirewall, partNamespace } from "../network/linux.ts";
 import { stopServices } from "../network/services.ts";
 import { hasTap, type TapRecord, type VmRecord } from "../state/record.ts";
 import { isSlotOf, lockSlots, readSlots, releaseSlot, type SlotPlace } from "../state/slots.ts";
-import { removeRecord } from "../state/store.ts";
+import { readRecord, removeRecord } from "../state/store.ts";
 import { endMachineWatch } from "./machine_watch.ts";
 import { releaseProtection } from "./placeholders.ts";
 import { type Step, undoAll } from "./steps.ts";
 import type { Emit } from "../host/progress.ts";
 
-type Undo = Pick<Step, "name" | "undo">;
+type Undo = Pick<Step, "name" | "undo" | "forgets">;
 
 /** Where the host remembers that forwarding was off before the first machine. */
 export function forwardingMemory(place: SlotPlace): string {
@@ -63,7 +63,7 @@ export function undoStep(
 ): Undo {
   switch (name) {
     case "record":
-      return named("write the record", async () => {
+      return forgetting("write the record", async () => {
         await requireEnded(host, record);
         await removeRecord(host, record.id);
       });
@@ -117,7 +117,7 @@ function undoTapStep(
   };
   switch (name) {
     case "slot":
-      return named("claim a network slot", async () => {
+      return forgetting("claim a network slot", async () => {
         await ifSlotIsOurs(() => removeGroup(host, slot));
         await leaveSlot(host, place, record);
       });
@@ -146,8 +146,20 @@ export async function takeDown(
   await undoAll(stepOrder(record).map((name) => undoStep(host, place, record, name)), emit);
 }
 
+/** @throws {NixboxError} if a machine that was taken down has kept its record: something of it is left. */
+export async function requireGone(host: Host, { id, name }: VmRecord): Promise<void> {
+  if (await readRecord(host, id) === undefined) return;
+  throw new NixboxError(`${name} could not be taken down as a whole`, {
+    hint: "the warnings above say why; then `nixbox down` once more",
+  });
+}
+
 function named(name: string, undo: () => Promise<void>): Undo {
   return { name, undo };
+}
+
+function forgetting(name: string, undo: () => Promise<void>): Undo {
+  return { name, undo, forgets: true };
 }
 
 /** What lies where somebody else can put another directory is not ours, and stays. */

@@ -26,7 +26,7 @@ export class TapBoot extends MachineBoot<Plan> {
     return [
       this.step("record", () => this.save({})),
       // Claimed before there was a plan; here for its undo.
-      this.step("slot", () => Promise.resolve()),
+      this.step("slot"),
       this.step("directories", () => this.makeDirectories()),
       this.step("firewall", () => loadFirewall(host, plan.network)),
       this.step("tap", () => joinNamespace(host, plan.network)),

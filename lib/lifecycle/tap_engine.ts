@@ -2,7 +2,7 @@ import type { Config, Project } from "../config/types.ts";
 import { exists } from "../host/files.ts";
 import { groupManager } from "../host/control_group.ts";
 import type { Host } from "../host/host.ts";
-import type { Emit } from "../host/progress.ts";
+import { type Emit, tellStep } from "../host/progress.ts";
 import { hasLandlock } from "../host/landlock.ts";
 import { hostNetwork } from "../network/host_network.ts";
 import { chooseRange } from "../network/range.ts";
@@ -40,7 +40,11 @@ export const tapEngine: Engine = {
     const input = await planInput(host, project, config, options, emit);
     const { memoryMB } = config.resources;
     const claim = { id: project.id, memoryMB, starter: input.starter };
-    const slot = await claimSlot(host, place, claim, signal);
+    const slot = await tellStep(
+      emit,
+      "claim a network slot",
+      () => claimSlot(host, place, claim, signal),
+    );
     let plan: Plan;
     try {
       plan = makePlan({ ...input, slot });

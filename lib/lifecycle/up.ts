@@ -15,7 +15,7 @@ import { keepFromMounts } from "./programs_of_guests.ts";
 import { requireHidden } from "./private_directories.ts";
 import { requireTools } from "./requirements.ts";
 import { pauseHint, pauseText, readPause, requireRoom, tellPauses } from "./room.ts";
-import { takeDown } from "./takedown.ts";
+import { requireGone, takeDown } from "./takedown.ts";
 import { readScripts } from "./scripts.ts";
 import { changedFile, hostFilesOf, requireNoGuestFiles } from "./trust/host_files.ts";
 import { runsOnHost } from "./trust/host_words.ts";
@@ -150,6 +150,7 @@ async function earlierMachine(
     await isAlive(host, record.vmm);
   if (isUp) return record;
   await tellStep(emit, "clear what an earlier run left", () => takeDown(host, place, record, emit));
+  await requireGone(host, record);
   return undefined;
 }
 

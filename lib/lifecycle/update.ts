@@ -4,8 +4,9 @@ import { type Emit, tellStep } from "../host/progress.ts";
 import { type Updated, updateLock } from "../build/update.ts";
 import { chooseHypervisor } from "../hypervisor/choose.ts";
 import { lockProject, readRecord } from "../state/store.ts";
-import { acceptLock, buildDirectory, buildInUse, stageInput } from "./build.ts";
+import { acceptLock, buildInUse, stageInput } from "./build.ts";
 import { machineState } from "./machine.ts";
+import { buildDirectory, noteStateVersion } from "./state_version.ts";
 import { readConfig } from "./trust/read_config.ts";
 
 /** What `update` did. */
@@ -31,7 +32,13 @@ export async function updateProject(
   const { signal, inputs } = options;
   const lock = await lockProject(host, project.id, { timeoutMs: 600_000, signal, emit });
   try {
-    const input = await stageInput(host, project, accepted, hypervisor);
+    const input = await stageInput(
+      host,
+      project,
+      accepted,
+      hypervisor,
+      await noteStateVersion(host, project),
+    );
     const build = { force: true, signal, step, inUse: await buildInUse(host, project) };
     const directory = buildDirectory(host, project);
     const { lock: text, ...updated } = await tellStep(

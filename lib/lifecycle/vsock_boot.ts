@@ -99,7 +99,7 @@ export class VsockBoot extends MachineBoot<VsockPlan> {
           const mounting = new SshfsMounting(host, this.record, share, this.signal);
           for (const step of await mounting.steps()) {
             this.signal.throwIfAborted();
-            await step.run().finally(() => this.take(mounting.record));
+            await step.run?.().finally(() => this.take(mounting.record));
           }
           await mounting.finish();
           this.take(mounting.record);

@@ -80,6 +80,7 @@ export function makeVsockPlan(input: VsockPlanInput): VsockPlan {
     },
     changes,
     script: writeRunner(patchRunner(input.runner, changes)),
+    stateVersion: input.stateVersion,
     vmm: [input.tools.bash, `${record.runtimeDirectory}/microvm-run`],
     ssh: masterArgv(record.runtimeDirectory),
     asRoot: [],

@@ -15,6 +15,9 @@ const table = "nixbox_forwarding";
 /** Kinds of interfaces that programs make for what they forward: containers, machines, VPNs. */
 const madeKinds = ["bridge", "veth", "tun", "wireguard", "macvlan", "ipvlan", "vxlan"];
 
+/** Whole or not at all, and not of a pipe, of which a nixbox that is killed would leave a part. */
+const remember = 'printf %s "$1" >"$0.new"; mv -fT -- "$0.new" "$0"';
+
 /**
  * Lets the host forward IPv4 for its machines. Where nixbox switches that on, it makes no router of
  * the host: what neither comes from a machine nor goes to one is dropped. Others that come to forward
@@ -27,7 +30,7 @@ export async function enableForwarding(host: Host, memory: string): Promise<void
   if (isOn && !await exists(memory)) return;
   if (!await exists(memory)) {
     const known = (await interfaces(host)).map(({ name }) => name);
-    await runAsRoot(host, ["tee", memory], `${known.join("\n")}\n`);
+    await runAsRoot(host, ["sh", "-e", "-c", remember, memory, `${known.join("\n")}\n`]);
   }
   await runAsRoot(host, ["nft", "-f", "-"], forwardingRules(await knownIn(memory)));
   if (!isOn) await runAsRoot(host, ["tee", forwardSwitch], "1\n");

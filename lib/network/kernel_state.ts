@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { runAsRoot } from "../host/as_root.ts";
+import { NixboxError } from "../host/error.ts";
 import { exists, readTextIfExists } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../host/json.ts";
@@ -57,7 +58,11 @@ function rulesFile(directory: string): string {
   return `${directory}/rules`;
 }
 
-/** Keeps the rules of a slot as the kernel lists them now, and what they were made from. */
+/**
+ * Keeps the rules of a slot as the kernel lists them now, and what they were made from.
+ *
+ * @throws {NixboxError} if they cannot be read: nobody could tell later whether they are still there.
+ */
 export async function rememberRules(
   host: Host,
   slot: SlotAddresses,
@@ -65,6 +70,12 @@ export async function rememberRules(
   { addresses, subnets }: HostNetwork,
 ): Promise<void> {
   const { inside, outside } = await listRules(host, slot);
+  if (inside === "" || outside === "") {
+    throw new NixboxError("the rules that were loaded cannot be read back (`nft list`)", {
+      where: slot.table,
+      hint: "`sudo nft list ruleset` says why",
+    });
+  }
   await runAsRoot(
     host,
     ["tee", rulesFile(directory)],

@@ -66,17 +66,24 @@ export function isOurs(host: Host, owner: SlotOwner): boolean {
   return owner.uid === host.user.uid;
 }
 
-/** `set -C`: what is redirected makes a file, or fails; nothing that lies there is written through. */
+/**
+ * `set -C`: what is redirected makes a file, or fails; nothing that lies there is written through. The
+ * claim is an argument: of a pipe, a nixbox that is killed would leave half of it.
+ */
 const write = `set -C
 umask 022
 rm -rf -- "$0.new"
-cat >"$0.new"
+printf %s "$1" >"$0.new"
 [ ! -d "$0" ] || [ -L "$0" ] || rm -rf -- "$0"
 mv -fT -- "$0.new" "$0"`;
 
 /** What writes a claim where this user is not root, for those who want to know. */
-export function claimCommand(place: SlotPlace, slot: number): readonly string[] {
-  return ["sh", "-e", "-c", write, claimFile(place, slot)];
+export function claimCommand(
+  place: SlotPlace,
+  slot: number,
+  text = "(the claim)",
+): readonly string[] {
+  return ["sh", "-e", "-c", write, claimFile(place, slot), text];
 }
 
 /** Writes a claim whole or not at all; what else lies in its place goes. */
@@ -89,7 +96,7 @@ export async function writeClaim(
   const path = claimFile(place, slot);
   const text = JSON.stringify(owner);
   if (!await mayWriteClaims(host, place)) {
-    await runAsRoot(host, claimCommand(place, slot), text);
+    await runAsRoot(host, claimCommand(place, slot, text));
     return;
   }
   if (readClaim(place, slot) === undefined) await removeIfExists(path);
@@ -98,8 +105,26 @@ export async function writeClaim(
   await Deno.chmod(path, 0o644);
 }
 
+/** Removes a claim, and what a program that was killed while it wrote one has left beside it. */
 export async function removeClaim(host: Host, place: SlotPlace, slot: number): Promise<void> {
-  const path = claimFile(place, slot);
-  if (await mayWriteClaims(host, place)) await removeIfExists(path);
-  else await runAsRoot(host, ["rm", "-rf", "--", path]);
+  const unfinished = unfinishedClaims(place).filter((one) => one.slot === slot);
+  const paths = [claimFile(place, slot), ...unfinished.map(({ path }) => path)];
+  if (await mayWriteClaims(host, place)) { for (const path of paths) await removeIfExists(path); }
+  else await runAsRoot(host, ["rm", "-rf", "--", ...paths]);
+}
+
+/** Files of claims that are being written now, or whose writer was killed. */
+export function unfinishedClaims(
+  place: SlotPlace,
+): readonly { readonly slot: number; readonly path: string }[] {
+  const directory = slotsDirectory(place);
+  try {
+    return [...Deno.readDirSync(directory)].flatMap(({ name }) => {
+      const slot = /^([0-9]+)(?:\.[0-9a-f]{8})?\.new$/.exec(name)?.[1];
+      return slot === undefined ? [] : [{ slot: Number(slot), path: `${directory}/${name}` }];
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }

@@ -4,6 +4,7 @@ import {
   lstatIfExists,
   removeIfExists,
   removeUnfinished,
+  removeUnfinishedIn,
   writeTextAtomically,
 } from "../host/files.ts";
 import { type HeldLock, takeLock } from "../host/lock.ts";
@@ -139,11 +140,20 @@ export async function listRecords(host: Host): Promise<RecordListing> {
 }
 
 /** Ids of all records, readable or not. */
-export async function recordIds(host: Host): Promise<string[]> {
+export function recordIds(host: Host): Promise<string[]> {
+  return idsOf(host, /^([0-9a-f]{12})\.json$/);
+}
+
+/** Ids of records that are being written now, or whose writer was killed. */
+export async function unfinishedRecordIds(host: Host): Promise<string[]> {
+  return [...new Set(await idsOf(host, /^([0-9a-f]{12})\.json\.[0-9a-f]{8}\.new$/))];
+}
+
+async function idsOf(host: Host, pattern: RegExp): Promise<string[]> {
   const ids: string[] = [];
   try {
     for await (const entry of Deno.readDir(`${host.paths.state}/machines`)) {
-      const id = /^([0-9a-f]{12})\.json$/.exec(entry.name)?.[1];
+      const id = pattern.exec(entry.name)?.[1];
       if (id !== undefined) ids.push(id);
     }
   } catch (error) {
@@ -173,8 +183,10 @@ export async function lockProject(
     onWait: () => options.emit?.(note),
   });
   if (held !== undefined) {
-    // Records are written by whoever holds the lock, so nobody is at it now.
+    // All of these are written by whoever holds the lock, so nobody is at it now.
     await removeUnfinished(paths.record);
+    await removeUnfinished(`${paths.directory}/state-version`);
+    for (const name of ["build", "obeyed"]) await removeUnfinishedIn(`${paths.directory}/${name}`);
     return held;
   }
   throw new NixboxError("another nixbox command is at work on this project", {

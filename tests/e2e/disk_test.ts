@@ -11,7 +11,14 @@ async function runnerWithDisk(): Promise<string> {
   const text = await Deno.readTextFile(script);
   const made = "set -eou pipefail\nif [ ! -e 'root.img' ]; then\n  touch 'root.img'\nfi\n";
   await Deno.writeTextFile(script, text.replace("set -eou pipefail\n", made));
+  await setVersion(directory, "25.11");
   return directory;
+}
+
+/** What the runner says of its guest's `system.stateVersion`. */
+async function setVersion(runner: string, stateVersion: string): Promise<void> {
+  const guest = { user: "dev", home: "/home/dev", stateVersion };
+  await Deno.writeTextFile(`${runner}/share/nixbox/guest.json`, JSON.stringify(guest));
 }
 
 function names(directory: string): string[] {
@@ -24,6 +31,7 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
   const up = (...words: string[]) => project.call(["up", ...words, "--runner", runner]);
   let state = "";
   const disk = () => Deno.readTextFile(`${state}/disks/root.img`);
+  const version = () => Deno.readTextFile(`${state}/state-version`);
 
   await t.step("it stays over down", async () => {
     assert.equal((await up()).code, 0);
@@ -32,7 +40,18 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
     await Deno.writeTextFile(`${state}/disks/root.img`, "kept");
     assert.equal((await project.down()).code, 0);
     assert.equal(await disk(), "kept");
+    assert.equal(await version(), "25.11\n");
   });
+
+  await t.step(
+    "a runner of another state version is warned of, but with an empty disk",
+    async () => {
+      await setVersion(runner, "26.05");
+      const says = /system\.stateVersion is 26\.05, and the machine's disk was made with 25\.11/;
+      assert.match((await up("--dry-run")).stderr, says);
+      assert.doesNotMatch((await up("--fresh", "--dry-run")).stderr, says);
+    },
+  );
 
   await t.step("what fails before the machine starts leaves it", async () => {
     const failed = await project.call(["up", "--fresh", "--runner", "/nowhere"]);
@@ -48,6 +67,7 @@ Deno.test("a machine's disk outlives down, until up --fresh or down --forget", a
     async () => {
       assert.equal((await up("--fresh")).code, 0);
       assert.equal(await disk(), "");
+      assert.equal(await version(), "26.05\n");
       // Else another project's machine would show its keys.
       assert.ok(await exists(`${state}/project.json`));
       const second = await up("--fresh");

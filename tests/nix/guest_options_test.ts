@@ -23,6 +23,13 @@ const effects: readonly {
     after: "other",
   },
   {
+    option: "stateVersion",
+    apply: "c: c.system.stateVersion",
+    byDefault: "26.05",
+    set: 'nixbox.stateVersion = "25.11";',
+    after: "25.11",
+  },
+  {
     option: "packages",
     apply: 'c: builtins.elem "hello" (map (p: p.name) c.environment.systemPackages)',
     byDefault: false,

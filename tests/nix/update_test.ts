@@ -1,26 +1,6 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
 import { TestProject } from "../e2e/support/machine.ts";
-
-/** nixbox's Nix files with inputs that can be renewed without a network: paths, to the stand-ins. */
-async function assetsWithPaths(): Promise<{ assets: string; inputs: string }> {
-  const root = new URL("../..", import.meta.url).pathname;
-  const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
-  const inputs = `${directory}/inputs`;
-  const assets = `${directory}/assets`;
-  await Deno.mkdir(assets);
-  await run(["cp", "-R", `${root}tests/nix/stand_in`, inputs]);
-  for (const name of ["flake.nix", "nix"]) await run(["cp", "-R", `${root}${name}`, assets]);
-  const flake = await Deno.readTextFile(`${assets}/flake.nix`);
-  const changed = flake
-    .replace(/"github:NixOS\/nixpkgs[^"]*"/, `"path:${inputs}/nixpkgs"`)
-    .replace(/"github:microvm-nix\/microvm\.nix[^"]*"/, `"path:${inputs}/microvm"`);
-  assert.equal(changed.match(/"path:/g)?.length, 2, flake);
-  await Deno.writeTextFile(`${assets}/flake.nix`, changed);
-  const features = ["--extra-experimental-features", "nix-command flakes"];
-  await run(["nix", "flake", "lock", `path:${assets}`, ...features]);
-  return { assets, inputs };
-}
+import { assetsWithPaths } from "./support/stand_in.ts";
 
 Deno.test("update renews the lock and builds with it, and nothing else changes a lock", async (t) => {
   const { assets, inputs } = await assetsWithPaths();

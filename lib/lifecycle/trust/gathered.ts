@@ -1,6 +1,7 @@
 import { messageOf, NixboxError } from "../../host/error.ts";
 import { sha256 } from "../../host/hash.ts";
-import { isWithin, joinPath, parentOf, pathBelow } from "../../host/paths.ts";
+import { followPath } from "../../host/follow_path.ts";
+import { isWithin, parentOf, pathBelow } from "../../host/paths.ts";
 
 /** How much a config may take in. */
 export interface GatherLimits {
@@ -48,9 +49,6 @@ export interface PathEnd {
   readonly path: string;
   readonly isDirectory: boolean;
 }
-
-/** As many symlinks as Linux follows on one path (path_resolution(7)). */
-const mostLinks = 40;
 
 /** What is the same for every project: the store, and where the system has its own. */
 const shared = ["/nix/store", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/proc", "/dev", "/sys"];
@@ -127,35 +125,18 @@ export class Gathered {
    * project.
    */
   async follow(path: string): Promise<PathEnd | undefined> {
-    const parts = path.split("/");
-    let at = "/";
-    let links = 0;
-    let isDirectory = true;
-    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
-      if (part === "" || part === ".") continue;
-      if (part === "..") {
-        at = parentOf(at);
-        continue;
+    const { path: at, isDirectory, end } = await followPath(path, (part) => {
+      const isShared = this.#shared.some((directory) => isWithin(part.path, directory));
+      if (isShared || part.kind === "missing") return "stop";
+      if (part.kind === "hidden") throw unreadable(part.path, part.error);
+      if (part.kind === "entry") {
+        if (this.#entries.get(part.path)?.kind === "symlink") throw changed(part.path);
+      } else if (parentOf(part.path) !== "/") {
+        // Links of the system, such as macOS' /tmp, are no part of a project.
+        this.#add(part.path, { kind: "symlink", target: part.target });
       }
-      const next = joinPath(at, part);
-      if (this.#shared.some((directory) => isWithin(next, directory))) return undefined;
-      const info = await lstatIfReachable(next);
-      if (info === undefined) return undefined;
-      isDirectory = info.isDirectory;
-      if (!info.isSymlink) {
-        if (this.#entries.get(next)?.kind === "symlink") throw changed(next);
-        at = next;
-        continue;
-      }
-      if (++links > mostLinks) return undefined;
-      const target = await Deno.readLink(next);
-      // Links of the system, such as macOS' /tmp, are no part of a project.
-      if (parentOf(next) !== "/") this.#add(next, { kind: "symlink", target });
-      if (target.startsWith("/")) at = "/";
-      parts.unshift(...target.split("/"));
-      isDirectory = true;
-    }
-    return { path: at, isDirectory };
+    });
+    return end === "whole" ? { path: at, isDirectory } : undefined;
   }
 
   /** Every entry by its name: from the project's directory where it lies in there, else absolute. */
@@ -228,17 +209,6 @@ async function readInTime(path: string): Promise<Uint8Array<ArrayBuffer>> {
     readPatienceMs,
   );
   return await Promise.race([Deno.readFile(path), late.promise]).finally(() => clearTimeout(timer));
-}
-
-async function lstatIfReachable(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.lstat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return undefined;
-    }
-    throw unreadable(path, error);
-  }
 }
 
 function unreadable(path: string, error: unknown): NixboxError {

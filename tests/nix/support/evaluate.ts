@@ -14,6 +14,8 @@ export interface Machine {
   /** Symlinks in `.nixbox`, with where they lead; modules too by their names. */
   readonly links?: Readonly<Record<string, string>>;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** The release that its disk is of. */
+  readonly stateVersion?: string;
 }
 
 /** Evaluates a function of a staged machine's whole configuration with the real nix. */
@@ -41,6 +43,7 @@ export async function evaluate(apply: string, machine: Machine = {}): Promise<un
       config: checkConfig(sampleWith({ "nix.modules": modules, ...config }), "config.nix"),
       hypervisor,
       hostSystem,
+      stateVersion: machine.stateVersion,
     });
     const { stdout } = await run([
       ...["nix", "eval", "--json", "--no-update-lock-file"],

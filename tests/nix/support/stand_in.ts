@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { run } from "../../../lib/host/process.ts";
 
 /** Features that nixbox itself asks for on the command line. */
@@ -45,4 +46,23 @@ export async function flakeSources(): Promise<string> {
   for (const name of names) await run(["cp", "-R", `${root}${name}`, directory]);
   await lockStandIns(directory);
   return directory;
+}
+
+/** nixbox's Nix files with inputs that can be renewed without a network: paths, to the stand-ins. */
+export async function assetsWithPaths(): Promise<{ assets: string; inputs: string }> {
+  const root = new URL("../../..", import.meta.url).pathname;
+  const directory = await Deno.makeTempDir({ dir: "/var/tmp" });
+  const inputs = `${directory}/inputs`;
+  const assets = `${directory}/assets`;
+  await Deno.mkdir(assets);
+  await run(["cp", "-R", `${root}tests/nix/stand_in`, inputs]);
+  for (const name of ["flake.nix", "nix"]) await run(["cp", "-R", `${root}${name}`, assets]);
+  const flake = await Deno.readTextFile(`${assets}/flake.nix`);
+  const changed = flake
+    .replace(/"github:NixOS\/nixpkgs[^"]*"/, `"path:${inputs}/nixpkgs"`)
+    .replace(/"github:microvm-nix\/microvm\.nix[^"]*"/, `"path:${inputs}/microvm"`);
+  assert.equal(changed.match(/"path:/g)?.length, 2, flake);
+  await Deno.writeTextFile(`${assets}/flake.nix`, changed);
+  await run(["nix", "flake", "lock", `path:${assets}`, ...features]);
+  return { assets, inputs };
 }

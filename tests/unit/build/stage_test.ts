@@ -1,5 +1,5 @@
 import { deepStrictEqual as assertEquals, notStrictEqual, ok, rejects } from "node:assert/strict";
-import { stage, type StageInput } from "../../../lib/build/stage.ts";
+import { hashWithoutDisk, stage, type StageInput } from "../../../lib/build/stage.ts";
 import { checkConfig } from "../../../lib/config/schema.ts";
 import { exists } from "../../../lib/host/files.ts";
 import { sampleWith } from "../config/sample.ts";
@@ -166,4 +166,15 @@ Deno.test("a stage that fails leaves the one before as it was, and nothing half 
     await rejects(stage(`${root}/stage`, input), { where: "nix.modules", hint: /fix the path/ });
     assertEquals(await exists(`${root}/stage/flake.nix`), true);
     assertEquals(await exists(`${root}/stage.unfinished`), false);
+  }));
+
+Deno.test("the version of a disk is in the stage and its hash, and the hash without it is the other's", () =>
+  withTree(tree, async (root) => {
+    const input = inputIn(root);
+    const without = await stage(`${root}/stage`, input);
+    const hash = await stage(`${root}/stage`, { ...input, stateVersion: "25.11" });
+    assertEquals(await Deno.readTextFile(`${root}/stage/project/state-version`), "25.11");
+    notStrictEqual(hash, without);
+    notStrictEqual(await stage(`${root}/stage`, { ...input, stateVersion: "25.05" }), hash);
+    assertEquals(await hashWithoutDisk(`${root}/stage`, input.config), without);
   }));

@@ -8,6 +8,7 @@ import {
   readTail,
   removeIfExists,
   removeUnfinished,
+  removeUnfinishedIn,
   writeTextAtomically,
 } from "../../../lib/host/files.ts";
 import { ownerVariable, spawnDetached } from "../../../lib/host/detached.ts";
@@ -202,4 +203,8 @@ Deno.test("what an interrupted writing left is removed; the file and its neighbo
   await removeUnfinished(`${directory}/a.json`);
   const left = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
   assert.deepEqual(left, names.filter((name) => name !== "a.json.0123abcd.new").sort());
+  await removeUnfinishedIn(directory);
+  const rest = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
+  assert.deepEqual(rest, names.filter((name) => !name.endsWith("0123abcd.new")).sort());
+  await removeUnfinishedIn(`${directory}/nowhere`);
 });

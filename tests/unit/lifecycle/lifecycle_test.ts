@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import type { Emit } from "../../../lib/host/progress.ts";
 import { Operation } from "../../../lib/lifecycle/operation.ts";
 import { guestDirectory } from "../../../lib/lifecycle/session.ts";
-import { act, type Step } from "../../../lib/lifecycle/steps.ts";
+import { act, type Step, undoAll } from "../../../lib/lifecycle/steps.ts";
 import { exampleRecord } from "../support/record.ts";
 
 function recorder(names: readonly string[], failing?: string) {
@@ -45,6 +46,31 @@ Deno.test("an undo that fails is told and keeps no other from being done", async
   }, live));
   assert.deepEqual(done, ["a", "b", "c", "undo c", "undo a"]);
   assert.deepEqual(warnings, ['could not undo "b": stuck']);
+});
+
+Deno.test("where an undo fails, those by which the machine is forgotten are left out", async () => {
+  const { done, steps } = recorder(["record", "slot", "tap", "vmm"]);
+  const stuck = steps.map((step) => ({
+    ...step,
+    ...(step.name === "tap" ? { undo: () => Promise.reject(new Error("stuck")) } : {}),
+    forgets: step.name === "record" || step.name === "slot",
+  }));
+  await undoAll(stuck, () => {});
+  assert.deepEqual(done, ["undo vmm"]);
+  await undoAll(steps, () => {});
+  assert.deepEqual(done, ["undo vmm", "undo vmm", "undo tap", "undo slot", "undo record"]);
+});
+
+Deno.test("a step that was done before the others is not told, and is undone", async () => {
+  const { done, steps } = recorder(["a", "b"], "b");
+  const told: string[] = [];
+  const [first, ...others] = steps;
+  assert.ok(first !== undefined);
+  const emit: Emit = (event) => {
+    if (event.kind === "step-started") told.push(event.step);
+  };
+  await assert.rejects(act([{ name: "a", undo: first.undo }, ...others], emit, live), /b failed/);
+  assert.deepEqual([done, told], [["b", "undo b", "undo a"], ["b"]]);
 });
 
 Deno.test("an abort between two steps, and a failing finish, undo everything", async () => {

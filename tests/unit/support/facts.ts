@@ -51,6 +51,7 @@ export const exampleFacts: Omit<MachineFacts, "runner"> = {
   build: "prebuilt",
   hostFiles: [],
   guest: { user: "dev", home: "/home/dev" },
+  stateVersion: "25.11",
   sources: [
     { path: "/home/ann/box", identity: "1:2" },
     { path: "/real/data", identity: "1:3" },

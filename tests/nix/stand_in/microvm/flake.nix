@@ -26,6 +26,7 @@
             + " -device 'virtio-net-pci,netdev=${id},mac=${mac},romfile=,mq=on,vectors=${
               toString (2 * microvm.vcpu + 2)
             }'";
+          disk = { image, ... }: "if [ ! -e '${image}' ]; then\n  touch '${image}'\nfi\n";
           mem = "${toString microvm.mem}M";
           each = f: list: builtins.concatStringsSep " " (map f list);
         in
@@ -40,6 +41,7 @@
             cat >$out/bin/microvm-run <<SCRIPT
             #!/usr/bin/env bash
             set -eou pipefail
+            ${each disk microvm.volumes}
 
             runtime_args=
             exec -a "microvm@${config.networking.hostName}" /usr/bin/qemu-system-x86_64 -name ${config.networking.hostName} -M '${microvm.qemu.machine},accel=kvm:tcg' -m ${mem} -smp ${toString microvm.vcpu} -nodefaults -no-user-config -no-reboot -kernel /lab/guest/vmlinuz -initrd /lab/initrd -chardev 'stdio,id=stdio,signal=off' ${each rootPort microvm.qemu.pcieRootPorts} -serial chardev:stdio -enable-kvm -cpu 'host,+x2apic,-sgx' -append 'console=ttyS0 reboot=t panic=-1 quiet packages=${toString nixbox.packages}' -nographic -qmp 'unix:${microvm.socket},server,nowait' -drive 'id=vda,format=raw,file=/lab/guest/plain.ext4,if=none,aio=threads,read-only=on' -device 'virtio-blk-pci,drive=vda' -numa node,memdev=mem -object 'memory-backend-memfd,id=mem,size=${mem},share=on' ${each tap microvm.interfaces} \''${runtime_args:-}

@@ -20,15 +20,22 @@ let
       };
     };
   };
-  # Everything that the configuration sets, so that all of it is evaluated.
+  # Everything that the configuration sets, so that all of it is evaluated; and, as NixOS', its release.
   toplevel = derivation {
     name = "nixos-system-${config.networking.hostName}";
     system = config.nixpkgs.hostPlatform;
     builder = "/bin/sh";
     args = [
       "-c"
-      "echo $settings >$out"
+      ''
+        /bin/mkdir -p $out/etc
+        echo $settings >$out/settings
+        echo $stateVersion >$out/state-version
+        echo "VERSION_ID=\"$release\"" >$out/etc/os-release
+      ''
     ];
+    inherit (lib.trivial) release;
+    inherit (config.system) stateVersion;
     settings = builtins.toJSON (
       removeAttrs config [
         "microvm"
