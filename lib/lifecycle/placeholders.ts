@@ -44,7 +44,18 @@ export async function releaseProtection(
       info?.isFile && isCommonDirectoryFile(path) && info.size === neutralCommonDirectory.length &&
         await Deno.readTextFile(path) === neutralCommonDirectory;
     // A directory with something in it stays.
-    if (isOurs) await Deno.remove(path).catch(() => {});
+    if (isOurs) await removeUnlessFilled(path);
+  }
+}
+
+async function removeUnlessFilled(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    // ENOTEMPTY, for which Deno has no class, on Linux and on macOS.
+    const isFilled = /os error (39|66)\b/.test(messageOf(error));
+    if (isFilled || error instanceof Deno.errors.NotFound || isReadOnly(error)) return;
+    throw fileError(`${path} could not be removed`, error);
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Host } from "../host/host.ts";
 import { runAsRoot } from "../host/as_root.ts";
+import { NixboxError } from "../host/error.ts";
+import { lastLines } from "../host/process.ts";
 
 /**
  * Docker gives the host's FORWARD chain a drop policy and leaves the chain DOCKER-USER for others
@@ -18,11 +20,28 @@ async function iptables(host: Host, ...args: readonly string[]) {
   return await runAsRoot(host, ["iptables", "--wait", ...args], undefined, { accept: "any" });
 }
 
-/** The chain's rules as `iptables -S` prints them; `undefined` where there is no such chain. */
+/** What iptables says, by either backend, where there is no chain or no table for one. */
+const noChain =
+  /No chain\/target\/match|does not exist|do you need to insmod|incompatible|not supported/;
+
+/**
+ * The chain's rules as `iptables -S` prints them; `undefined` where there is no such chain.
+ *
+ * @throws {NixboxError} if it is not known whether there is one.
+ */
 async function chainRules(host: Host): Promise<readonly string[] | undefined> {
   if (await host.which("iptables") === undefined) return undefined;
-  const { code, stdout } = await iptables(host, "-S", chain);
-  return code === 0 ? stdout.split("\n") : undefined;
+  const { code, stdout, stderr } = await iptables(host, "-S", chain);
+  if (code === 0) return stdout.split("\n");
+  if (noChain.test(stderr)) return undefined;
+  throw notRead(stderr);
+}
+
+function notRead(stderr: string): NixboxError {
+  return new NixboxError(`iptables does not tell or change the rules of ${chain}`, {
+    hint: `try \`sudo iptables -S ${chain}\``,
+    log: lastLines(stderr, 4),
+  });
 }
 
 /** Lets a tap's traffic pass where Docker would drop it; does nothing without Docker. */
@@ -39,13 +58,16 @@ export async function passDocker(host: Host, tap: string): Promise<void> {
 export async function unpassDocker(host: Host, tap: string): Promise<void> {
   for (const line of await chainRules(host) ?? []) {
     if (tapOf(line) !== tap) continue;
-    await iptables(host, "-D", ...line.split(" ").slice(1));
+    const { code, stderr } = await iptables(host, "-D", ...line.split(" ").slice(1));
+    // Somebody else may have emptied the chain meanwhile.
+    if (code !== 0 && !/matching rule/.test(stderr) && !noChain.test(stderr)) throw notRead(stderr);
   }
 }
 
-/** Taps of nixbox that the chain has rules for. */
+/** Taps of nixbox that the chain has rules for; none where iptables does not tell. */
 export async function tapsInDocker(host: Host): Promise<readonly string[]> {
-  const taps = (await chainRules(host) ?? []).map(tapOf).filter((tap) => tap !== undefined);
+  const rules = await chainRules(host).catch(() => undefined);
+  const taps = (rules ?? []).map(tapOf).filter((tap) => tap !== undefined);
   return [...new Set(taps)];
 }
 
