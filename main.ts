@@ -9,7 +9,7 @@ if (import.meta.main) {
   if (Deno.args.length === 1 && (Deno.args[0] === "--version" || Deno.args[0] === "-v")) {
     console.log(`nixbox ${version}`);
   } else if (Deno.args[0] === "internal-filter") {
-    const { becomeFiltered } = await import("./lib/host/filtered.ts");
+    const { becomeFiltered } = await import("./lib/host/confinement/filtered.ts");
     const [, file = "", ...argv] = Deno.args;
     becomeFiltered(await Deno.readFile(file), argv);
   } else {

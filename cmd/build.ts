@@ -38,8 +38,8 @@ EXAMPLES
   func: async function (flags) {
     const { globals, terminal } = this;
     const { host, project } = await hostAndProject(globals);
-    const { buildProject } = await import("../lib/lifecycle/build.ts");
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
+    const { buildProject } = await import("../lib/lifecycle/project/build.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
     const options = { force: flags.force, signal: stopSignal(terminal) };
     const { withConsent } = await import("./consent.ts");
     const result = await withConsent(terminal, host, project, () =>
@@ -49,7 +49,7 @@ EXAMPLES
         new Operation((emit) => buildProject(host, project, options, emit)),
       ));
     if (flags.print) {
-      const { describeRunner } = await import("../lib/lifecycle/build.ts");
+      const { describeRunner } = await import("../lib/lifecycle/project/build.ts");
       return terminal.printJson(await describeRunner(result), 2);
     }
     if (globals.json) return terminal.printJson(result);

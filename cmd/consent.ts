@@ -1,4 +1,4 @@
-import type { Project } from "../lib/config/types.ts";
+import type { Project } from "../lib/config/config.ts";
 import type { Host } from "../lib/host/host.ts";
 import type { Review } from "../lib/lifecycle/trust/consent.ts";
 import { table } from "./table.ts";

@@ -1,5 +1,5 @@
 import type { Application, CommandContext } from "@stricli/core";
-import type { Project } from "../lib/config/types.ts";
+import type { Project } from "../lib/config/config.ts";
 import type { Host } from "../lib/host/host.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
@@ -56,7 +56,7 @@ export async function hostOnly(): Promise<Host> {
 }
 
 async function keepFrom(host: Host, directories: readonly string[] = []): Promise<void> {
-  const { keepFromGuests } = await import("../lib/lifecycle/programs_of_guests.ts");
+  const { keepFromGuests } = await import("../lib/lifecycle/protection/programs_of_guests.ts");
   await keepFromGuests(host, directories);
 }
 

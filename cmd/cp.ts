@@ -29,8 +29,8 @@ EXAMPLES
   func: async function (_flags, ...paths) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
-    const { copyFiles } = await import("../lib/lifecycle/copy.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
+    const { copyFiles } = await import("../lib/lifecycle/copy/copy.ts");
     const options = {
       directory: await Deno.realPath(Deno.cwd()),
       signal: stopSignal(terminal),

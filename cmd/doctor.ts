@@ -34,11 +34,11 @@ EXAMPLES
     const { terminal, globals } = this;
     const { paint } = terminal;
     const host = await hostOnly();
-    const { examine } = await import("../lib/lifecycle/doctor.ts");
-    const { clearLeftover, findLeftovers } = await import("../lib/lifecycle/leftovers.ts");
+    const { examine } = await import("../lib/lifecycle/doctor/doctor.ts");
+    const { clearLeftover, findLeftovers } = await import("../lib/lifecycle/doctor/leftovers.ts");
     const { defaultSlotPlace } = await import("../lib/state/slots.ts");
-    const { checkNetworks } = await import("../lib/lifecycle/doctor_network.ts");
-    const { checkProject } = await import("../lib/lifecycle/doctor_project.ts");
+    const { checkNetworks } = await import("../lib/lifecycle/doctor/doctor_network.ts");
+    const { checkProject } = await import("../lib/lifecycle/doctor/doctor_project.ts");
     const [checks, leftovers] = await Promise.all([
       Promise.all([
         examine(host),

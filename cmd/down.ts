@@ -1,6 +1,6 @@
 import { buildCommand } from "@stricli/core";
 import type { Host } from "../lib/host/host.ts";
-import { isWithin } from "../lib/host/paths.ts";
+import { isWithin } from "../lib/base/paths.ts";
 import { type CommandLineContext, hostOnly } from "./context.ts";
 import { duration, follow } from "./progress.ts";
 import { parseSeconds } from "./parse.ts";
@@ -57,8 +57,8 @@ EXAMPLES
     const { globals, terminal } = this;
     const host = await hostOnly();
     const ids = flags.all ? await allIds(host) : [await projectId(this, host)];
-    const { down } = await import("../lib/lifecycle/down.ts");
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
+    const { down } = await import("../lib/lifecycle/up/down.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
     const options = {
       force: flags.force,
       forget: flags.forget,

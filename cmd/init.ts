@@ -15,7 +15,7 @@ EXAMPLES
   parameters: {},
   func: async function () {
     const { globals, terminal } = this;
-    const { initProject } = await import("../lib/lifecycle/init.ts");
+    const { initProject } = await import("../lib/lifecycle/project/init.ts");
     const files = await initProject(await hostOnly(), globals.project ?? Deno.cwd());
     if (globals.json) return terminal.printJson({ files });
     if (globals.quiet) return;

@@ -12,7 +12,7 @@ export const command = buildCommand<Record<never, never>, string[], CommandLineC
     },
   },
   func: async function (_flags, socket = "", policyFile = "", log = "", apiSocket = "") {
-    const { runProxy } = await import("../lib/lifecycle/proxy_main.ts");
+    const { runProxy } = await import("../lib/lifecycle/network/proxy_main.ts");
     await runProxy({ socket, policyFile, log, apiSocket });
   },
 });

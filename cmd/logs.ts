@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import { type LogName, logNames } from "../lib/lifecycle/log_names.ts";
+import { type LogName, logNames } from "../lib/lifecycle/machine/log_names.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { choiceOf } from "./parse.ts";
 
@@ -37,7 +37,7 @@ EXAMPLES
   },
   func: async function (flags, name = "console") {
     const { host, project } = await hostAndProject(this.globals);
-    const { readLog } = await import("../lib/lifecycle/logs.ts");
+    const { readLog } = await import("../lib/lifecycle/machine/logs.ts");
     const options = flags.follow
       ? { follow: true, signal: stopSignal(this.terminal) }
       : { follow: false };

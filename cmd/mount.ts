@@ -41,8 +41,8 @@ EXAMPLES
     const { parseMountSpec } = await import("../lib/share/mount_spec.ts");
     const spec = parseMountSpec(text);
     const { host, project } = await hostAndProject(globals);
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
-    const { mountShare } = await import("../lib/lifecycle/mount.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
+    const { mountShare } = await import("../lib/lifecycle/shares/mount.ts");
     const options = {
       directory: Deno.cwd(),
       signal: stopSignal(terminal),

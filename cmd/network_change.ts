@@ -27,7 +27,7 @@ EXAMPLES
     func: async function (_flags, domain) {
       const { terminal, globals } = this;
       const { host, project } = await hostAndProject(globals);
-      const change = await import("../lib/lifecycle/network_change.ts");
+      const change = await import("../lib/lifecycle/network/change.ts");
       const work = verb === "allow" ? change.allowDomain : change.denyDomain;
       const result = await work(host, project.id, domain);
       if (globals.json) return terminal.printJson(result);

@@ -1,5 +1,5 @@
 import { buildCommand } from "@stricli/core";
-import type { Refusal } from "../lib/network/refusals.ts";
+import type { Refusal } from "../lib/network/rules/refusals.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -34,7 +34,9 @@ EXAMPLES
   func: async function (flags) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { followNetworkLog, networkLog } = await import("../lib/lifecycle/network_log.ts");
+    const { followNetworkLog, networkLog } = await import(
+      "../lib/lifecycle/network/network_log.ts"
+    );
     if (flags.follow) {
       for await (const one of followNetworkLog(host, project.id, stopSignal(terminal))) {
         if (globals.json) terminal.printJson(one);
@@ -45,7 +47,7 @@ EXAMPLES
     const refusals = await networkLog(host, project.id);
     if (globals.json) { for (const one of refusals) terminal.printJson(one); }
     else printRefusals(terminal, refusals);
-    const { networkProblems } = await import("../lib/lifecycle/network_status.ts");
+    const { networkProblems } = await import("../lib/lifecycle/network/network_status.ts");
     for (const problem of await networkProblems(host, project.id)) {
       terminal.printError(`${terminal.paint.yellow("warning:")} ${problem}`);
     }

@@ -16,7 +16,7 @@ EXAMPLES
   func: async function () {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { refreshNetwork } = await import("../lib/lifecycle/network_refresh.ts");
+    const { refreshNetwork } = await import("../lib/lifecycle/network/refresh.ts");
     const result = await refreshNetwork(host, project.id);
     if (globals.json) return terminal.printJson(result);
     if (result.fixed.length === 0) return terminal.print("all was right");

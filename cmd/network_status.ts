@@ -14,7 +14,7 @@ EXAMPLES
   func: async function () {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { networkStatus } = await import("../lib/lifecycle/network_status.ts");
+    const { networkStatus } = await import("../lib/lifecycle/network/network_status.ts");
     const status = await networkStatus(host, project.id);
     if (globals.json) return terminal.printJson(status, 2);
     const { name, policy, address, gateway, services, allowedAddresses } = status;

@@ -20,7 +20,7 @@ EXAMPLES
   func: async function (_flags, name) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { newPlugin } = await import("../lib/lifecycle/new_plugin.ts");
+    const { newPlugin } = await import("../lib/lifecycle/plugins/new_plugin.ts");
     const directory = await newPlugin(host, project, name, this.commandNames);
     if (globals.json) return terminal.printJson({ directory });
     terminal.print(`wrote ${directory}`);

@@ -16,13 +16,13 @@ export async function tryPlugin(
 ): Promise<number | undefined> {
   if (!/^[A-Za-z0-9][A-Za-z0-9_-]*$/.test(name)) return undefined;
   const { findProjectIfAny, projectAt } = await import("../lib/config/find.ts");
-  const { isBuiltInPlugin, listPlugins } = await import("../lib/lifecycle/plugins.ts");
+  const { isBuiltInPlugin, listPlugins } = await import("../lib/lifecycle/plugins/plugins.ts");
   const host = await hostOnly();
   const project = globals.project === undefined
     ? await findProjectIfAny(host, Deno.cwd())
     : await projectAt(host, globals.project);
   if (project === undefined) return undefined;
-  const { keepFromGuests } = await import("../lib/lifecycle/programs_of_guests.ts");
+  const { keepFromGuests } = await import("../lib/lifecycle/protection/programs_of_guests.ts");
   await keepFromGuests(host, [project.directory]);
   const isNamed = (await Deno.readTextFile(project.configFile)).includes(name);
   if (!isNamed && !await isBuiltInPlugin(name)) return undefined;
@@ -48,6 +48,6 @@ export async function tryPlugin(
     for (const line of table(rows)) terminal.print(line);
     return 0;
   }
-  const { runPluginCommand } = await import("../lib/lifecycle/run_plugin.ts");
+  const { runPluginCommand } = await import("../lib/lifecycle/plugins/run_plugin.ts");
   return await runPluginCommand(host, project, accepted, plugin, words);
 }

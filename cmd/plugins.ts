@@ -17,7 +17,7 @@ EXAMPLES
   func: async function () {
     const { terminal, globals } = this;
     const { paint } = terminal;
-    const { listPlugins } = await import("../lib/lifecycle/plugins.ts");
+    const { listPlugins } = await import("../lib/lifecycle/plugins/plugins.ts");
     const plugins = await listPlugins(await configIfAny());
     if (globals.json) return terminal.printJson({ plugins }, 2);
     for (const { name, brief, isInUse, isBuiltIn, path, commands } of plugins) {

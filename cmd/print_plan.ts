@@ -1,7 +1,7 @@
-import type { AnyPlan } from "../lib/lifecycle/engine.ts";
-import type { Plan } from "../lib/lifecycle/plan.ts";
-import type { VsockPlan } from "../lib/lifecycle/vsock_plan.ts";
-import { printableCommand } from "../lib/host/process.ts";
+import type { AnyPlan } from "../lib/lifecycle/up/engine.ts";
+import type { Plan } from "../lib/lifecycle/boot/linux/tap_plan.ts";
+import type { VsockPlan } from "../lib/lifecycle/boot/macos/vsock_plan.ts";
+import { printableCommand } from "../lib/host/process/run.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,8 +1,8 @@
-import type { Operation } from "../lib/lifecycle/operation.ts";
-import type { ProgressEvent } from "../lib/host/progress.ts";
+import type { Operation } from "../lib/lifecycle/machine/operation.ts";
+import type { ProgressEvent } from "../lib/base/progress.ts";
 import type { Globals } from "./globals.ts";
 import { indented } from "./report.ts";
-import { printableLine } from "../lib/host/printable.ts";
+import { printableLine } from "../lib/base/printable.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Shows how long work goes, and gives its result. */

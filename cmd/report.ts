@@ -1,5 +1,5 @@
-import { messageOf, NixboxError } from "../lib/host/error.ts";
-import { printableLine } from "../lib/host/printable.ts";
+import { messageOf, NixboxError } from "../lib/base/error.ts";
+import { printableLine } from "../lib/base/printable.ts";
 import type { Globals } from "./globals.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -24,7 +24,7 @@ EXAMPLES
   },
   func: async function (_flags, ...argv) {
     const { host, project } = await hostAndProject(this.globals);
-    const { runCommand } = await import("../lib/lifecycle/session.ts");
+    const { runCommand } = await import("../lib/lifecycle/machine/run_in_machine.ts");
     const tty = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
     this.exitCode = await runCommand(host, project.id, argv, {
       directory: await Deno.realPath(Deno.cwd()),

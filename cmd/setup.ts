@@ -32,7 +32,7 @@ EXAMPLES
   func: async function ({ rotate }) {
     const { globals, terminal } = this;
     const { host, project } = await hostAndProject(globals);
-    const { setUp } = await import("../lib/lifecycle/setup.ts");
+    const { setUp } = await import("../lib/lifecycle/project/setup.ts");
     const result = await setUp(host, project, { rotate });
     if (globals.json) return terminal.printJson(result);
     if (result.takenOver !== undefined) {

@@ -16,7 +16,7 @@ EXAMPLES
   parameters: {},
   func: async function () {
     const { host, project } = await hostAndProject(this.globals);
-    const { openShell } = await import("../lib/lifecycle/session.ts");
+    const { openShell } = await import("../lib/lifecycle/machine/run_in_machine.ts");
     const directory = await Deno.realPath(Deno.cwd());
     const tty = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
     this.exitCode = await openShell(host, project.id, {

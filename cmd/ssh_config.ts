@@ -31,7 +31,7 @@ EXAMPLES
   func: async function ({ host: alias }) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { sshAccess } = await import("../lib/lifecycle/ssh_access.ts");
+    const { sshAccess } = await import("../lib/lifecycle/machine/ssh_access.ts");
     const access = await sshAccess(host, project.id, alias);
     if (globals.json) return terminal.printJson(access, 2);
     terminal.write(access.config);

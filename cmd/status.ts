@@ -18,7 +18,7 @@ EXAMPLES
   func: async function () {
     const { terminal, globals } = this;
     const host = await hostOnly();
-    const { status } = await import("../lib/lifecycle/status.ts");
+    const { status } = await import("../lib/lifecycle/machine/status.ts");
     const report = await status(host);
     if (globals.json) return terminal.printJson(report, 2);
     for (const problem of report.problems) terminal.printError(`warning: ${problem}`);
@@ -46,7 +46,7 @@ EXAMPLES
     for (const line of table([header, ...rows])) terminal.print(line);
     for (const machine of report.machines) {
       if (machine.paused !== undefined) {
-        const { pauseHint, pauseText } = await import("../lib/lifecycle/room.ts");
+        const { pauseHint, pauseText } = await import("../lib/lifecycle/machine/room.ts");
         terminal.printError(`warning: ${pauseText(machine.name, machine.paused)}`);
         terminal.printError(`help: ${pauseHint(machine.paused)}`);
       }
@@ -54,7 +54,7 @@ EXAMPLES
         terminal.print(`  ${machine.name}: ${describeShare(mount)}`);
       }
       if (machine.changed.length === 0) continue;
-      const { changedObeyedText } = await import("../lib/lifecycle/obeyed_changes.ts");
+      const { changedObeyedText } = await import("../lib/lifecycle/protection/obeyed_changes.ts");
       terminal.printError(
         `warning: ${machine.name}: ${changedObeyedText(machine.changed)}`,
       );

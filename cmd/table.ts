@@ -1,4 +1,4 @@
-import { printableLine } from "../lib/host/printable.ts";
+import { printableLine } from "../lib/base/printable.ts";
 
 /** Lays out rows in columns two spaces apart; the last column is not padded. */
 export function table(cells: readonly (readonly string[])[]): string[] {

@@ -1,4 +1,4 @@
-import { printable, printableJson } from "../lib/host/printable.ts";
+import { printable, printableJson } from "../lib/base/printable.ts";
 
 /**
  * Where a command prints, and in which manner: the one door for everything that nixbox says. Whatever

@@ -35,8 +35,8 @@ EXAMPLES
   func: async function ({ force }, target) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
-    const { unmountShare } = await import("../lib/lifecycle/unmount.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
+    const { unmountShare } = await import("../lib/lifecycle/shares/unmount.ts");
     const share = await follow(
       terminal,
       globals,

@@ -65,8 +65,8 @@ EXAMPLES
     const { terminal, globals } = this;
     const { paint } = terminal;
     const { host, project } = await hostAndProject(globals);
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
-    const { planUp, up } = await import("../lib/lifecycle/up.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
+    const { planUp, up } = await import("../lib/lifecycle/up/up.ts");
     const { withConsent } = await import("./consent.ts");
     const options = {
       noBuild: flags.noBuild,
@@ -97,7 +97,7 @@ EXAMPLES
       );
     });
     if (globals.json) {
-      const { status } = await import("../lib/lifecycle/status.ts");
+      const { status } = await import("../lib/lifecycle/machine/status.ts");
       const { machines } = await status(host);
       return terminal.printJson(machines.find(({ id }) => id === record.id));
     }

@@ -35,8 +35,8 @@ EXAMPLES
   func: async function ({ input = [] }) {
     const { terminal, globals } = this;
     const { host, project } = await hostAndProject(globals);
-    const { Operation } = await import("../lib/lifecycle/operation.ts");
-    const { updateProject } = await import("../lib/lifecycle/update.ts");
+    const { Operation } = await import("../lib/lifecycle/machine/operation.ts");
+    const { updateProject } = await import("../lib/lifecycle/project/update.ts");
     const options = { inputs: input, signal: stopSignal(terminal) };
     const { withConsent } = await import("./consent.ts");
     const result = await withConsent(terminal, host, project, () =>

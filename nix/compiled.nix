@@ -8,6 +8,16 @@
   makeWrapper,
   nixbox,
 }:
+let
+  # What packs the program, with the part of the library that it uses.
+  source = lib.fileset.toSource {
+    root = ../.;
+    fileset = lib.fileset.unions [
+      ../lib
+      ../packaging
+    ];
+  };
+in
 stdenvNoCC.mkDerivation {
   pname = "nixbox-compiled";
   inherit (nixbox) version;
@@ -24,7 +34,7 @@ stdenvNoCC.mkDerivation {
     runHook preBuild
     export HOME=$TMPDIR DENO_DIR=$TMPDIR/deno DENO_NO_UPDATE_CHECK=1
     deno run --no-config --no-prompt --cached-only --allow-all \
-      ${../lib}/packaging/compile_bundle.ts ${nixbox} nixbox
+      ${source}/packaging/compile_bundle.ts ${nixbox} nixbox
     runHook postBuild
   '';
 

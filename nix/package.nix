@@ -1,4 +1,4 @@
-# The command line: the bundle of lib/packaging/bundle.ts behind a launcher, with the programs that it
+# The command line: the bundle of packaging/bundle.ts behind a launcher, with the programs that it
 # runs on its PATH, completions and a manual page. It is built without a network: npm's packages are
 # fetched before, by hash.
 {
@@ -30,6 +30,7 @@ stdenvNoCC.mkDerivation {
       ../main.ts
       ../mod.ts
       ../nix
+      ../packaging
     ];
   };
 
@@ -45,7 +46,7 @@ stdenvNoCC.mkDerivation {
     export HOME=$TMPDIR DENO_DIR=$TMPDIR/deno DENO_NO_UPDATE_CHECK=1
     cp -R ${npmPackages} node_modules
     deno run --no-config --no-prompt --cached-only --allow-all \
-      lib/packaging/bundle.ts --esbuild esbuild bundle
+      packaging/bundle.ts --esbuild esbuild bundle
     runHook postBuild
   '';
 

@@ -1,22 +1,39 @@
-/** The rules of imports: one direction between rooms, no circles, the OS only in lib/host. */
+/**
+ * The rules of imports: one direction between rooms and between folders, no circles, no import whose
+ * target is not in the text, the OS only in lib/host.
+ */
 
 /** Rooms on the middle floor, which may share types only. */
-const rooms = ["config", "build", "runner", "hypervisor", "network", "share", "guest", "state"];
+const rooms = [
+  ...["config", "build", "runner", "hypervisor", "network", "share", "guest", "state", "git"],
+];
 
-interface Import {
+export interface Import {
   readonly from: string;
   readonly to: string;
   readonly isTypeOnly: boolean;
 }
 
+/** Every import of the program's files. */
+export async function findImports(root: string): Promise<readonly Import[]> {
+  const files = await sources(root, ["main.ts", "mod.ts", "cmd", "lib", "packaging"]);
+  const found = await Promise.all(
+    files.map(async (file) => importsOf(file, await Deno.readTextFile(`${root}/${file}`))),
+  );
+  return found.flat();
+}
+
 /** Everything that breaks the rules: one sentence each. */
 export async function findImportProblems(root: string): Promise<string[]> {
-  const files = await sources(root, ["main.ts", "mod.ts", "cmd", "lib"]);
+  const files = await sources(root, ["main.ts", "mod.ts", "cmd", "lib", "packaging"]);
   const imports: Import[] = [];
   const problems: string[] = [];
   for (const file of files) {
     const text = await Deno.readTextFile(`${root}/${file}`);
     imports.push(...importsOf(file, text));
+    if (/\bimport\((?!\s*")/.test(withoutComments(text))) {
+      problems.push(`${file} computes what it imports`);
+    }
     if (/Deno\.build\.(os|arch)/.test(text) && !file.startsWith("lib/host/")) {
       problems.push(`${file} asks which OS it is on: that is lib/host's to know`);
     }
@@ -25,7 +42,9 @@ export async function findImportProblems(root: string): Promise<string[]> {
     const problem = directionProblem(found);
     if (problem !== undefined) problems.push(problem);
   }
-  problems.push(...circles(imports.filter(({ isTypeOnly }) => !isTypeOnly)));
+  const loading = imports.filter(({ isTypeOnly }) => !isTypeOnly);
+  problems.push(...circles(loading));
+  problems.push(...circles(loading.map(betweenFolders).filter(({ from, to }) => from !== to)));
   return problems;
 }
 
@@ -43,6 +62,17 @@ async function sources(root: string, names: readonly string[]): Promise<string[]
   return files;
 }
 
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+}
+
+/** An import as one of a folder by another: a newcomer reads them from the lowest up. */
+function betweenFolders({ from, to, isTypeOnly }: Import): Import {
+  const folder = (file: string) =>
+    file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : "top";
+  return { from: folder(from), to: folder(to), isTypeOnly };
+}
+
 export function importsOf(file: string, text: string): Import[] {
   const directory = file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : "";
   const statements = [
@@ -53,12 +83,17 @@ export function importsOf(file: string, text: string): Import[] {
     to: join(directory, path),
     isTypeOnly: type !== undefined || onlyTypes(names),
   }));
-  const dynamic = [...text.matchAll(/import\("(\.[^"]+)"\)/g)].map(([, path = ""]) => ({
+  const dynamic = [...text.matchAll(/import\(\s*"(\.[^"]+)",?\s*\)/g)].map(([, path = ""]) => ({
     from: file,
     to: join(directory, path),
     isTypeOnly: false,
   }));
-  return [...fromStatements, ...dynamic];
+  const bare = [...text.matchAll(/^import\s+"(\.[^"]+)"/gm)].map(([, path = ""]) => ({
+    from: file,
+    to: join(directory, path),
+    isTypeOnly: false,
+  }));
+  return [...fromStatements, ...dynamic, ...bare];
 }
 
 /** `{ type A, type B }` */
@@ -79,15 +114,16 @@ function join(directory: string, path: string): string {
 }
 
 function roomOf(file: string): string {
-  return /^lib\/(\w+)\//.exec(file)?.[1] ?? /^(cmd)\//.exec(file)?.[1] ?? "top";
+  return /^lib\/(\w+)\//.exec(file)?.[1] ?? /^(cmd|packaging)\//.exec(file)?.[1] ?? "top";
 }
 
 const floors: Readonly<Record<string, number>> = {
-  top: 4,
-  cmd: 3,
-  packaging: 3,
-  lifecycle: 2,
-  host: 0,
+  top: 5,
+  cmd: 4,
+  packaging: 4,
+  lifecycle: 3,
+  host: 1,
+  base: 0,
 };
 
 function directionProblem({ from, to, isTypeOnly }: Import): string | undefined {
@@ -96,11 +132,9 @@ function directionProblem({ from, to, isTypeOnly }: Import): string | undefined 
   if (rooms.includes(upper) && rooms.includes(lower)) {
     return isTypeOnly ? undefined : `${from} imports ${to}: rooms share types only`;
   }
-  const height = (room: string) => floors[room] ?? 1;
+  const height = (room: string) => floors[room] ?? 2;
   if (height(upper) > height(lower) || (upper === "host" && isTypeOnly)) return undefined;
-  // The command line may be told its version by nothing else than itself.
-  if (upper === "top" || lower === "top") return undefined;
-  return `${from} imports ${to}: imports run from cmd to lifecycle to the rooms to host`;
+  return `${from} imports ${to}: imports run from cmd to lifecycle to the rooms to host to base`;
 }
 
 /** Circles of imports that load code; a type-only import loads none. */

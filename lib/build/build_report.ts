@@ -1,5 +1,5 @@
-import { NixboxError } from "../host/error.ts";
-import { nixMessage } from "../host/nix_message.ts";
+import { NixboxError } from "../base/error.ts";
+import { nixMessage } from "../host/nix/nix_message.ts";
 import { hintFor, withOwnPaths } from "./build_hint.ts";
 import { type NixLogEvent, parseNixLog, storeName } from "./nix_log.ts";
 

@@ -1,5 +1,5 @@
 import type { NixSystem } from "../host/host.ts";
-import { run } from "../host/process.ts";
+import { run } from "../host/process/run.ts";
 import { nixFeatures } from "./nix.ts";
 
 /** How a host gets what builds for the guest's system; the ways are those of macOS. */

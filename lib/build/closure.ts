@@ -1,5 +1,5 @@
-import { NixboxError } from "../host/error.ts";
-import { isWithin, joinPath, parentOf, resolvePath } from "../host/paths.ts";
+import { NixboxError } from "../base/error.ts";
+import { isWithin, joinPath, parentOf, resolvePath } from "../base/paths.ts";
 import { pathLiterals } from "./path_literals.ts";
 
 /** A file or a symlink that goes into the stage, by its absolute path. */

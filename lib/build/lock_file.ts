@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
-import { parseJson } from "../host/json.ts";
+import { NixboxError } from "../base/error.ts";
+import { parseJson } from "../base/json.ts";
 
 /** What of a flake.lock (version 7, the Nix manual's "Lock files") says where an input is. */
 const lockSchema = z.object({

@@ -1,6 +1,6 @@
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 import type { Host } from "../host/host.ts";
-import { isOlderThan, type NixVersion, nixVersion, oldestNix } from "../host/nix_version.ts";
+import { isOlderThan, type NixVersion, nixVersion, oldestNix } from "../host/nix/nix_version.ts";
 
 /** What every call of nix gets: flakes are asked for here, so that no setting is needed. */
 export const nixFeatures = ["--extra-experimental-features", "nix-command flakes"] as const;

@@ -1,11 +1,11 @@
-import type { Config } from "../config/types.ts";
-import { NixboxError } from "../host/error.ts";
-import { exists, fileError, readTextIfExists, removeIfExists } from "../host/files.ts";
+import type { Config } from "../config/config.ts";
+import { NixboxError } from "../base/error.ts";
+import { exists, fileError, readTextIfExists, removeIfExists } from "../host/files/files.ts";
 import type { NixSystem } from "../host/host.ts";
-import type { HypervisorName } from "../runner/types.ts";
-import { hashTree } from "./hash.ts";
+import type { HypervisorName } from "../runner/view.ts";
+import { hashTree } from "./build_hash.ts";
 import { moduleClosure } from "./closure.ts";
-import { sha256 } from "../host/hash.ts";
+import { sha256 } from "../base/hash.ts";
 
 export interface StageInput {
   /** nixbox's own flake.nix, flake.lock and nix/. */

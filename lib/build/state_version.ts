@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
-import { readTextIfExists } from "../host/files.ts";
-import { parseJson } from "../host/json.ts";
-import { isRelease } from "../host/nixos_release.ts";
+import { readTextIfExists } from "../host/files/files.ts";
+import { parseJson } from "../base/json.ts";
+import { isRelease } from "../base/nixos_release.ts";
 
 const guestSchema = z.object({ stateVersion: z.string() });
 

@@ -1,6 +1,6 @@
-import { messageOf, NixboxError } from "../host/error.ts";
-import { CommandError, lastLines, run } from "../host/process.ts";
-import type { EnvSource, EnvValue, Project } from "./types.ts";
+import { messageOf, NixboxError } from "../base/error.ts";
+import { CommandError, lastLines, run } from "../host/process/run.ts";
+import type { EnvSource, EnvValue, Project } from "./config.ts";
 import { problemWithVariable } from "./variables.ts";
 
 /** Where values are looked for. */

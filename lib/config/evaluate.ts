@@ -1,13 +1,13 @@
 import * as z from "zod/mini";
 import { assetsDirectory } from "../host/assets.ts";
-import { messageOf, NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../base/error.ts";
 import type { Host } from "../host/host.ts";
-import { nixMessage } from "../host/nix_message.ts";
-import { CommandError, run } from "../host/process.ts";
+import { nixMessage } from "../host/nix/nix_message.ts";
+import { CommandError, run } from "../host/process/run.ts";
 import { installHint } from "../host/tools.ts";
 import { configFacts } from "./facts.ts";
 import { canBeRoot, sandboxedArgv } from "./sandbox.ts";
-import type { Project } from "./types.ts";
+import type { Project } from "./config.ts";
 
 /** A plugin that is named and was not among the files that the evaluation had. */
 export interface MissingPlugin {

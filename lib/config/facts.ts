@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
-import { nameOf } from "../host/paths.ts";
-import type { Project } from "./types.ts";
+import { nameOf } from "../base/paths.ts";
+import type { Project } from "./config.ts";
 
 /** What the defaults of a config follow from: nix/resolve.nix reads this as JSON. */
 export interface ConfigFacts {

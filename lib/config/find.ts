@@ -1,10 +1,10 @@
-import { NixboxError } from "../host/error.ts";
-import { exists, fileError } from "../host/files.ts";
-import { sha256 } from "../host/hash.ts";
+import { NixboxError } from "../base/error.ts";
+import { exists, fileError } from "../host/files/files.ts";
+import { sha256 } from "../base/hash.ts";
 import type { Host } from "../host/host.ts";
-import { joinPath, parentOf } from "../host/paths.ts";
-import { printableCommand } from "../host/process.ts";
-import type { Project } from "./types.ts";
+import { joinPath, parentOf } from "../base/paths.ts";
+import { printableCommand } from "../host/process/run.ts";
+import type { Project } from "./config.ts";
 
 /** Where a project's own files are, by the project's directory. */
 export function configDirectoryOf(directory: string): string {

@@ -1,4 +1,4 @@
-import type { Config } from "./types.ts";
+import type { Config } from "./config.ts";
 
 /** The config with the values of `env` covered: names and sources are no secret, values may be. */
 export function maskSecrets(config: Config): Config {

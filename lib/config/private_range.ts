@@ -5,7 +5,7 @@ import {
   parseIpv4Range,
   privateRanges,
   startOf,
-} from "../host/ipv4.ts";
+} from "../base/ipv4.ts";
 
 /** Networks of public addresses may be opened from this prefix length on. */
 const longestOfPublic = 24;

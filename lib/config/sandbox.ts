@@ -1,5 +1,5 @@
-import { lstatIfExists } from "../host/files.ts";
-import { isWithin, parentOf } from "../host/paths.ts";
+import { lstatIfExists } from "../host/files/files.ts";
+import { isWithin, parentOf } from "../base/paths.ts";
 
 /** What an evaluation sees beside Nix itself. Paths are absolute, and real. */
 export interface SandboxPlace {

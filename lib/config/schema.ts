@@ -1,12 +1,12 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
-import { normalTarget, problemWithTarget } from "../host/guest_path.ts";
+import { NixboxError } from "../base/error.ts";
+import { normalTarget, problemWithTarget } from "../base/guest_path.ts";
 import { parseDomain } from "./domain.ts";
 import { isGuestUser } from "./facts.ts";
 import { problemWithRange } from "./private_range.ts";
 import { problemWithVariable } from "./variables.ts";
 import { nearest } from "./nearest.ts";
-import type { Config } from "./types.ts";
+import type { Config } from "./config.ts";
 
 /** A check with the rule's own words; zod puts key and place to it. */
 function rule<T>(holds: (value: T) => boolean, text: string) {

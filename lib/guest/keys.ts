@@ -1,7 +1,12 @@
-import { NixboxError } from "../host/error.ts";
-import { ensurePrivateDirectory, exists, lstatIfExists, removeIfExists } from "../host/files.ts";
+import { NixboxError } from "../base/error.ts";
+import {
+  ensurePrivateDirectory,
+  exists,
+  lstatIfExists,
+  removeIfExists,
+} from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { run, toolMs } from "../host/process.ts";
+import { run, toolMs } from "../host/process/run.ts";
 
 /** The project's three key pairs, under `.nixbox/ssh/`, which the guest never sees. */
 export interface ProjectKeys {

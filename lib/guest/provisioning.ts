@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
-import { fileError, removeIfExists } from "../host/files.ts";
-import { run, toolMs } from "../host/process.ts";
+import { fileError, removeIfExists } from "../host/files/files.ts";
+import { run, toolMs } from "../host/process/run.ts";
 import type { ProjectKeys } from "./keys.ts";
 
 /** Serial number by which the guest finds the disk, and the device's id at the hypervisor. */

@@ -1,4 +1,4 @@
-import { CommandError, run } from "../host/process.ts";
+import { CommandError, run } from "../host/process/run.ts";
 import { checkArgv, sessionArgv } from "./ssh.ts";
 
 /** How a command in the guest ended. */

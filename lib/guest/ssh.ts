@@ -1,8 +1,8 @@
 import type { VmRecord } from "../state/record.ts";
 import { quoteWord } from "./quote.ts";
-import { writeTextAtomically } from "../host/files.ts";
-import { NixboxError } from "../host/error.ts";
-import { lastLines } from "../host/process.ts";
+import { writeTextAtomically } from "../host/files/files.ts";
+import { NixboxError } from "../base/error.ts";
+import { lastLines } from "../host/process/run.ts";
 import type { ProjectKeys } from "./keys.ts";
 
 /** The files by which one guest is reached; all in its runtime directory. */

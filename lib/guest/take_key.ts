@@ -1,7 +1,7 @@
-import { ensurePrivateDirectory, removeIfExists } from "../host/files.ts";
+import { ensurePrivateDirectory, removeIfExists } from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { parentOf } from "../host/paths.ts";
-import { run, toolMs } from "../host/process.ts";
+import { parentOf } from "../base/paths.ts";
+import { run, toolMs } from "../host/process/run.ts";
 import { type KeyPair, mostKeyBytes } from "./keys.ts";
 
 /**

@@ -1,6 +1,6 @@
-import { NixboxError } from "./error.ts";
-import { exists, readTextIfExists } from "./files.ts";
-import { unpackOnce } from "./unpack.ts";
+import { NixboxError } from "../base/error.ts";
+import { exists, readTextIfExists } from "./files/files.ts";
+import { unpackOnce } from "./files/unpack.ts";
 
 /**
  * Where nixbox's own Nix files are: `flake.nix`, `flake.lock` and `nix/`. In the source tree that is

@@ -1,6 +1,6 @@
 import type { HostPaths, MemoryFacts, UserFacts } from "./host.ts";
-import { NixboxError } from "./error.ts";
-import { run, toolMs } from "./process.ts";
+import { NixboxError } from "../base/error.ts";
+import { run, toolMs } from "./process/run.ts";
 
 /** Memory as Deno tells it: bytes on every OS; "available" is the kernel's own estimate on Linux. */
 export function memoryFacts(): MemoryFacts {

@@ -1,11 +1,11 @@
 import type { Acceleration, Host, HostPaths, ProcessTable, UserFacts } from "./host.ts";
-import { NixboxError } from "./error.ts";
+import { NixboxError } from "../base/error.ts";
 import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
-import { findProgram, openDoor } from "./programs.ts";
-import { readTextIfExists } from "./files.ts";
+import { findProgram, openDoor } from "./process/programs.ts";
+import { readTextIfExists } from "./files/files.ts";
 import { addressInLeases, addressInNeighbours } from "./darwin_leases.ts";
-import { privilegeOf } from "./privilege.ts";
-import { type Finished, run } from "./process.ts";
+import { privilegeOf } from "./root/privilege.ts";
+import { type Finished, run } from "./process/run.ts";
 import { darwinFunctions } from "./shell_functions.ts";
 
 /** What the module asks of the machine it is on; a test puts recorded answers in its place. */

@@ -1,4 +1,4 @@
-import { parseIpv4 } from "./ipv4.ts";
+import { parseIpv4 } from "../base/ipv4.ts";
 
 /** Records of /var/db/dhcpd_leases, as macOS' bootpd writes them; illustrated in minikube and tart. */
 interface Lease {

@@ -1,5 +1,5 @@
 import type { Host } from "./host.ts";
-import { NixboxError } from "./error.ts";
+import { NixboxError } from "../base/error.ts";
 
 /** Finds out what this machine is; loads only the module of its OS. */
 export async function detectHost(): Promise<Host> {

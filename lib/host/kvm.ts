@@ -1,8 +1,8 @@
 import type { Acceleration } from "./host.ts";
-import { exists } from "./files.ts";
-import { findProgram } from "./programs.ts";
-import { messageOf } from "./error.ts";
-import { run } from "./process.ts";
+import { exists } from "./files/files.ts";
+import { findProgram } from "./process/programs.ts";
+import { messageOf } from "../base/error.ts";
+import { run } from "./process/run.ts";
 
 /** Modules that serve /dev/kvm by the processor's own virtualization. */
 const stockModules = ["kvm_intel", "kvm_amd"];

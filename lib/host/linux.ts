@@ -1,19 +1,12 @@
-import type {
-  Host,
-  HostPaths,
-  NixSystem,
-  OpenFiles,
-  ProcessIdentity,
-  ProcessTable,
-  UserFacts,
-} from "./host.ts";
-import { run, toolMs } from "./process.ts";
-import { privilegeOf } from "./privilege.ts";
+import type { Host, HostPaths, NixSystem, OpenFiles, ProcessTable, UserFacts } from "./host.ts";
+import { run, toolMs } from "./process/run.ts";
+import { identityOf } from "./process/proc_stat.ts";
+import { privilegeOf } from "./root/privilege.ts";
 import { basePaths, freeSpaceMB, memoryFacts } from "./common.ts";
-import { findProgram, openDoor } from "./programs.ts";
-import { readTextIfExists } from "./files.ts";
+import { findProgram, openDoor } from "./process/programs.ts";
+import { readTextIfExists } from "./files/files.ts";
 import { linuxFunctions } from "./shell_functions.ts";
-import { usersDirectory } from "./runtime_directory.ts";
+import { usersDirectory } from "./root/runtime_directory.ts";
 
 /** Directories with programs that are often not on an ordinary user's PATH. */
 const systemDirectories = [
@@ -41,7 +34,7 @@ export function detectLinux(): Host {
     which: (program) => Promise.resolve(findProgram(program)),
     acceleration: async () => await (await import("./kvm.ts")).probeKvm(),
     openFiles: () => openFiles(user.uid),
-    callFilter: async () => await (await import("./call_filter.ts")).callFilterWords(),
+    callFilter: async () => await (await import("./confinement/call_filter.ts")).callFilterWords(),
     userNamespaces: isNamespaceAllowed,
     confinement: async () => await isNamespaceAllowed() ? "namespace" : undefined,
     // Its own DHCP server of each machine gives what its slot says.
@@ -96,21 +89,6 @@ export function isMountInMemory(mounts: string, path: string): boolean {
   const last = mounts.split("\n").map((line) => line.split(" "))
     .findLast(([, at]) => at === path);
   return last?.[2] === "tmpfs" || last?.[2] === "ramfs";
-}
-
-let bootId: string | undefined;
-
-/** The identity of a process by the text of its /proc/PID/stat; without one it is gone. */
-export async function identityOf(
-  pid: number,
-  stat: string | undefined,
-): Promise<ProcessIdentity | "unknown" | undefined> {
-  if (stat === undefined) return undefined;
-  const parsed = parseStat(stat);
-  if (parsed === undefined) return "unknown";
-  if (parsed.isZombie) return undefined;
-  bootId ??= (await readTextIfExists("/proc/sys/kernel/random/boot_id") ?? "").trim();
-  return { pid, startTime: `${bootId}/${parsed.startTicks}` };
 }
 
 function linuxProcesses(self: number): ProcessTable {
@@ -185,18 +163,6 @@ async function readProc(path: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Parses /proc/PID/stat (proc_pid_stat(5)). The command name, field 2, may hold spaces and
- * parentheses, so fields are counted from the last ")": field 3 is the state, field 22 the start
- * time in clock ticks since boot.
- */
-export function parseStat(stat: string): { isZombie: boolean; startTicks: string } | undefined {
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
-  const startTicks = fields[19];
-  if (startTicks === undefined) return undefined;
-  return { isZombie: fields[0] === "Z" || fields[0] === "X", startTicks };
 }
 
 /** What virtiofsd asks for by itself. */

@@ -1,6 +1,6 @@
 import type { Host } from "./host.ts";
-import { readTextIfExists } from "./files.ts";
-import { refusedPrograms } from "./programs.ts";
+import { readTextIfExists } from "./files/files.ts";
+import { refusedPrograms } from "./process/programs.ts";
 
 /** A program that nixbox runs, and what packages bring it. */
 export interface Tool {

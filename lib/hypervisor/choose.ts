@@ -1,7 +1,7 @@
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 import type { Acceleration, Host } from "../host/host.ts";
-import type { HypervisorChoice } from "../config/types.ts";
-import type { HypervisorName } from "../runner/types.ts";
+import type { HypervisorChoice } from "../config/config.ts";
+import type { HypervisorName } from "../runner/view.ts";
 
 export interface ChosenHypervisor {
   readonly hypervisor: HypervisorName;

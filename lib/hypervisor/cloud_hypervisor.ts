@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
-import { parseJson } from "../host/json.ts";
-import { waitFor } from "../host/wait.ts";
-import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
+import { NixboxError } from "../base/error.ts";
+import { parseJson } from "../base/json.ts";
+import { waitFor } from "../base/wait.ts";
+import type { RunnerDisk, RunnerShare } from "../runner/view.ts";
 import { connectSocket } from "./connect.ts";
 import { ConnectionLost, request } from "./http.ts";
-import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types.ts";
+import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./driver.ts";
 
 /** Drives cloud-hypervisor by its REST API (its openapi/cloud-hypervisor.yaml), root /api/v1. */
 export const cloudHypervisorDriver: HypervisorDriver = {

@@ -1,5 +1,5 @@
-import { NixboxError } from "../host/error.ts";
-import { waitFor } from "../host/wait.ts";
+import { NixboxError } from "../base/error.ts";
+import { waitFor } from "../base/wait.ts";
 
 /** Connects to a control socket, which may not be there yet. */
 export async function connectSocket(

@@ -1,4 +1,4 @@
-import { messageOf, NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../base/error.ts";
 import { parseResponse } from "./http_response.ts";
 import type { HttpResponse } from "./http_response.ts";
 

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
-import { waitFor } from "../host/wait.ts";
-import type { RunnerDisk, RunnerShare } from "../runner/types.ts";
+import { NixboxError } from "../base/error.ts";
+import { waitFor } from "../base/wait.ts";
+import type { RunnerDisk, RunnerShare } from "../runner/view.ts";
 import { connectSocket } from "./connect.ts";
 import { Qmp, QmpError } from "./qmp.ts";
-import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./types.ts";
+import type { GuestInfo, HotPlug, HypervisorDriver, RunningGuest } from "./driver.ts";
 
 /** Drives QEMU by QMP (docs/interop/qemu-qmp-ref). */
 export const qemuDriver: HypervisorDriver = {

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 
 /** Messages of QEMU's control protocol (QMP specification, docs/interop/qmp-spec). */
 const messageSchema = z.union([

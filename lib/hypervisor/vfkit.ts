@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import { NixboxError } from "../host/error.ts";
-import { parseJson } from "../host/json.ts";
-import { waitFor } from "../host/wait.ts";
+import { NixboxError } from "../base/error.ts";
+import { parseJson } from "../base/json.ts";
+import { waitFor } from "../base/wait.ts";
 import { connectSocket } from "./connect.ts";
 import { ConnectionLost, request } from "./http.ts";
-import type { GuestInfo, HypervisorDriver, RunningGuest } from "./types.ts";
+import type { GuestInfo, HypervisorDriver, RunningGuest } from "./driver.ts";
 
 /** Drives vfkit by its REST service (vfkit, doc/usage.md and pkg/rest). */
 export const vfkitDriver: HypervisorDriver = {

@@ -1,27 +1,27 @@
 import { findProject } from "../config/find.ts";
-import type { Config, Project } from "../config/types.ts";
+import type { Config, Project } from "../config/config.ts";
 import { detectHost } from "../host/detect.ts";
 import type { Host } from "../host/host.ts";
-import { down, type DownOptions, type DownResult } from "./down.ts";
-import type { Refusal } from "../network/refusals.ts";
-import { allowDomain, denyDomain, type NameChange } from "./network_change.ts";
-import { type NetworkRefresh, refreshNetwork } from "./network_refresh.ts";
-import { networkLog } from "./network_log.ts";
-import { type NetworkStatus, networkStatus } from "./network_status.ts";
-import { Operation } from "./operation.ts";
-import type { AnyPlan } from "./engine.ts";
+import { down, type DownOptions, type DownResult } from "./up/down.ts";
+import type { Refusal } from "../network/rules/refusals.ts";
+import { allowDomain, denyDomain, type NameChange } from "./network/change.ts";
+import { type NetworkRefresh, refreshNetwork } from "./network/refresh.ts";
+import { networkLog } from "./network/network_log.ts";
+import { type NetworkStatus, networkStatus } from "./network/network_status.ts";
+import { Operation } from "./machine/operation.ts";
+import type { AnyPlan } from "./up/engine.ts";
 import { parseMountSpec } from "../share/mount_spec.ts";
 import type { GuestCommandResult } from "../guest/session.ts";
-import { copyFiles } from "./copy.ts";
-import { type MountOptions, mountShare } from "./mount.ts";
-import type { MountedShare } from "./mounted_share.ts";
-import { commandOutput, runCommand, writeGuestFile } from "./session.ts";
-import { type SshAccess, sshAccess } from "./ssh_access.ts";
-import { type UnmountOptions, unmountShare } from "./unmount.ts";
-import { keepFromGuests } from "./programs_of_guests.ts";
-import { type MachineStatus, status } from "./status.ts";
+import { copyFiles } from "./copy/copy.ts";
+import { type MountOptions, mountShare } from "./shares/mount.ts";
+import type { MountedShare } from "./shares/mounted_share.ts";
+import { commandOutput, runCommand, writeGuestFile } from "./machine/run_in_machine.ts";
+import { type SshAccess, sshAccess } from "./machine/ssh_access.ts";
+import { type UnmountOptions, unmountShare } from "./shares/unmount.ts";
+import { keepFromGuests } from "./protection/programs_of_guests.ts";
+import { type MachineStatus, status } from "./machine/status.ts";
 import { acceptContent, loadAcceptedConfig, type Review, reviewProject } from "./trust/consent.ts";
-import { planUp, up, type UpOptions, type UpResult } from "./up.ts";
+import { planUp, up, type UpOptions, type UpResult } from "./up/up.ts";
 
 /** How {@linkcode ProjectHandle.run} runs a command. */
 export interface RunInGuestOptions {

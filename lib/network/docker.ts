@@ -1,7 +1,7 @@
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
-import { NixboxError } from "../host/error.ts";
-import { lastLines } from "../host/process.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
+import { NixboxError } from "../base/error.ts";
+import { lastLines } from "../host/process/run.ts";
 
 /**
  * Docker gives the host's FORWARD chain a drop policy and leaves the chain DOCKER-USER for others

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
-import { exists } from "../host/files.ts";
-import { parseJson } from "../host/json.ts";
-import { NixboxError } from "../host/error.ts";
-import { run, toolMs } from "../host/process.ts";
-import { removeTable } from "./host_rules.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
+import { exists } from "../host/files/files.ts";
+import { parseJson } from "../base/json.ts";
+import { NixboxError } from "../base/error.ts";
+import { run, toolMs } from "../host/process/run.ts";
+import { removeTable } from "./rules/host_rules.ts";
 
 /** Whether this host forwards IPv4 (Linux, ip-sysctl). */
 export const forwardSwitch = "/proc/sys/net/ipv4/ip_forward";

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
 import type { Host } from "../host/host.ts";
-import { containsRange, formatIpv4, parseIpv4Range, startOf } from "../host/ipv4.ts";
-import { parseJson } from "../host/json.ts";
-import { run, toolMs } from "../host/process.ts";
-import { NixboxError } from "../host/error.ts";
+import { containsRange, formatIpv4, parseIpv4Range, startOf } from "../base/ipv4.ts";
+import { parseJson } from "../base/json.ts";
+import { run, toolMs } from "../host/process/run.ts";
+import { NixboxError } from "../base/error.ts";
 
 /** What a host has of IPv4 now. */
 export interface HostNetwork {

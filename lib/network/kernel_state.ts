@@ -1,16 +1,16 @@
 import * as z from "zod/mini";
-import { runAsRoot } from "../host/as_root.ts";
-import { NixboxError } from "../host/error.ts";
-import { exists, readTextIfExists } from "../host/files.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
+import { NixboxError } from "../base/error.ts";
+import { exists, readTextIfExists } from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { parseJson } from "../host/json.ts";
-import { run, toolMs } from "../host/process.ts";
-import { rulesOfSlot, type SlotAddresses } from "./addresses.ts";
+import { parseJson } from "../base/json.ts";
+import { run, toolMs } from "../host/process/run.ts";
+import { rulesOfSlot, type SlotAddresses } from "./policy/addresses.ts";
 import { forwardSwitch, isForwardingHeld } from "./forwarding.ts";
 import { type HostNetwork, hostNetwork } from "./host_network.ts";
-import { routingRuleCount } from "./host_rules.ts";
-import { namespacePath, runInNamespace } from "./namespace.ts";
-import type { NetworkPolicy } from "./policy.ts";
+import { routingRuleCount } from "./rules/host_rules.ts";
+import { namespacePath, runInNamespace } from "./namespace/namespace.ts";
+import type { NetworkPolicy } from "./policy/policy.ts";
 import { upstreamResolvers } from "./resolvers.ts";
 
 /** What is wrong with a slot's network, as the kernel has it. */

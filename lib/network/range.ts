@@ -1,7 +1,7 @@
-import { NixboxError } from "../host/error.ts";
-import { readTextIfExists } from "../host/files.ts";
-import { containsRange, parseIpv4Range, privateRanges } from "../host/ipv4.ts";
-import { rangeLength, usualRange } from "./addresses.ts";
+import { NixboxError } from "../base/error.ts";
+import { readTextIfExists } from "../host/files/files.ts";
+import { containsRange, parseIpv4Range, privateRanges } from "../base/ipv4.ts";
+import { rangeLength, usualRange } from "./policy/addresses.ts";
 import { type HostNetwork, overlaps } from "./host_network.ts";
 
 /** Where an administrator says which range machines take on this host: ADDRESS/LENGTH, one line. */

@@ -1,5 +1,5 @@
-import { NixboxError } from "../host/error.ts";
-import { readTextIfExists } from "../host/files.ts";
+import { NixboxError } from "../base/error.ts";
+import { readTextIfExists } from "../host/files/files.ts";
 
 /**
  * The resolvers that the guest's names are asked of: the config's, else the host's own. Where the

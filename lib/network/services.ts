@@ -1,12 +1,12 @@
-import { runAsRoot } from "../host/as_root.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
 import type { Host } from "../host/host.ts";
-import { processesSeenByRoot } from "../host/root_processes.ts";
-import { dnsmasqPaths, resolverUid } from "./dnsmasq.ts";
-import { removeSlotDirectory, startDnsmasq, stopDnsmasq } from "./dnsmasq_process.ts";
-import { inspectorOf } from "./inspector.ts";
-import { startInspector, stopInspector } from "./inspector_process.ts";
+import { processesSeenByRoot } from "../host/root/root_processes.ts";
+import { dnsmasqPaths, resolverUid } from "./dns/dnsmasq.ts";
+import { removeSlotDirectory, startDnsmasq, stopDnsmasq } from "./dns/dnsmasq_process.ts";
+import { inspectorOf } from "./inspector/inspector.ts";
+import { startInspector, stopInspector } from "./inspector/inspector_process.ts";
 import { rememberRules } from "./kernel_state.ts";
-import type { NetworkPlan } from "./plan.ts";
+import type { NetworkPlan } from "./network_plan.ts";
 import { startWatch, stopWatch } from "./watch.ts";
 
 /** Starts the programs beside one guest: dnsmasq and the watch, and in mode `filtered` the inspector. */

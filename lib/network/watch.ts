@@ -1,9 +1,9 @@
 import type { Host } from "../host/host.ts";
-import { endProcess } from "../host/end_process.ts";
-import { processesSeenByRoot } from "../host/root_processes.ts";
-import { readTextIfExists } from "../host/files.ts";
-import { waitFor } from "../host/wait.ts";
-import { runInNamespace } from "./namespace.ts";
+import { endProcess } from "../host/root/end_process.ts";
+import { processesSeenByRoot } from "../host/root/root_processes.ts";
+import { readTextIfExists } from "../host/files/files.ts";
+import { waitFor } from "../base/wait.ts";
+import { runInNamespace } from "./namespace/namespace.ts";
 
 /** What is watched beside one machine. */
 export interface Watch {

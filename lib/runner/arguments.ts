@@ -1,4 +1,4 @@
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 import { type ShellWord, writeWord } from "./lexer.ts";
 import { knownMicrovm, type RunnerScript } from "./script.ts";
 

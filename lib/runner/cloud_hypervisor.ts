@@ -1,4 +1,4 @@
-import { joinPath, nameOf, parentOf } from "../host/paths.ts";
+import { joinPath, nameOf, parentOf } from "../base/paths.ts";
 import { ArgumentList, canBeValue } from "./arguments.ts";
 import { withKernelParams } from "./kernel_params.ts";
 import {
@@ -13,7 +13,7 @@ import {
   writeOptions,
 } from "./options.ts";
 import type { RunnerScript } from "./script.ts";
-import type { RunnerChanges, RunnerDisk, RunnerNetwork, RunnerShare, RunnerView } from "./types.ts";
+import type { RunnerChanges, RunnerDisk, RunnerNetwork, RunnerShare, RunnerView } from "./view.ts";
 
 const parse = (text: string) => parseOptions(text, syntax);
 const write = (options: readonly Option[]) => writeOptions(options, syntax);

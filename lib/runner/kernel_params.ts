@@ -1,4 +1,4 @@
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 
 /**
  * A kernel command line with words added at its end.

@@ -1,10 +1,10 @@
-import { NixboxError } from "../host/error.ts";
-import { nameOf } from "../host/paths.ts";
+import { NixboxError } from "../base/error.ts";
+import { nameOf } from "../base/paths.ts";
 import { patchCloudHypervisor, readCloudHypervisor } from "./cloud_hypervisor.ts";
 import { patchQemu } from "./qemu.ts";
 import { readQemu } from "./qemu_view.ts";
 import { knownMicrovm, readScript, type RunnerScript, writeScript } from "./script.ts";
-import type { HypervisorName, RunnerChanges, RunnerView } from "./types.ts";
+import type { HypervisorName, RunnerChanges, RunnerView } from "./view.ts";
 import { patchVfkit, readVfkit } from "./vfkit.ts";
 
 export type {
@@ -15,7 +15,7 @@ export type {
   RunnerShare,
   RunnerView,
   RunnerVsockPort,
-} from "./types.ts";
+} from "./view.ts";
 
 /** A runner: what it starts, and the script that it was read from. */
 export interface Runner extends RunnerView {

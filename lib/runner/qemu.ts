@@ -25,7 +25,7 @@ import {
 import { setNetworks, setQueues } from "./qemu_network.ts";
 import { readCpus, readMemory } from "./qemu_view.ts";
 import type { RunnerScript } from "./script.ts";
-import type { RunnerChanges } from "./types.ts";
+import type { RunnerChanges } from "./view.ts";
 
 /**
  * Applies changes. Devices that are added come last, after the root ports that they sit on.

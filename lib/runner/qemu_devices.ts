@@ -1,7 +1,7 @@
 import type { ArgumentList } from "./arguments.ts";
 import { isOn, type Option, optionValue, withOption } from "./options.ts";
 import { machineOf, typedValues, writeQemuOptions as write } from "./qemu_arguments.ts";
-import type { RunnerDisk, RunnerShare } from "./types.ts";
+import type { RunnerDisk, RunnerShare } from "./view.ts";
 
 /** Where nixbox's own root ports sit on q35's bus: 8 to a slot, from here down. */
 const firstSlot = 0x1e;

@@ -6,7 +6,7 @@ import {
   typedValues,
   writeQemuOptions as write,
 } from "./qemu_arguments.ts";
-import type { RunnerNetwork } from "./types.ts";
+import type { RunnerNetwork } from "./view.ts";
 
 /** A card of several queues has two interrupt vectors for each, and two more. */
 const vectorsFor = (queues: number) => 2 * queues + 2;

@@ -2,7 +2,7 @@ import type { ArgumentList } from "./arguments.ts";
 import { isOn, namedValues, type Option, optionValue, qemuSyntax, sizeMB } from "./options.ts";
 import { parseQemuOptions as parse, qemuArguments, typedValues } from "./qemu_arguments.ts";
 import type { RunnerScript } from "./script.ts";
-import type { RunnerDisk, RunnerNetwork, RunnerShare, RunnerView } from "./types.ts";
+import type { RunnerDisk, RunnerNetwork, RunnerShare, RunnerView } from "./view.ts";
 
 /**
  * Reads QEMU's flags as microvm.nix's lib/runners/qemu.nix writes them; see also qemu(1).

@@ -1,4 +1,4 @@
-import { NixboxError } from "../host/error.ts";
+import { NixboxError } from "../base/error.ts";
 import {
   lexSimpleCommand,
   ShellSyntaxError,

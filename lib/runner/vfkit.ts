@@ -18,7 +18,7 @@ import type {
   RunnerShare,
   RunnerView,
   RunnerVsockPort,
-} from "./types.ts";
+} from "./view.ts";
 
 const parse = (text: string) => parseOptions(text, syntax);
 const write = (options: readonly Option[]) => writeOptions(options, syntax);

@@ -1,4 +1,4 @@
-import { isWithin, joinPath, nameOf, parentOf, pathBelow } from "../host/paths.ts";
+import { isWithin, joinPath, nameOf, parentOf, pathBelow } from "../base/paths.ts";
 
 /** What of a share the guest may see and not change. Paths are real, absolute and in the share. */
 export interface Protection {

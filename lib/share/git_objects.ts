@@ -1,4 +1,4 @@
-import type { GitObjectFormat } from "../host/git_index_format.ts";
+import type { GitObjectFormat } from "../git/index_file.ts";
 import { coverArguments, type CoveredShare, coverScript } from "./covers.ts";
 import { confinedDirectory, type ConfinedProgram } from "./sftp.ts";
 

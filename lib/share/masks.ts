@@ -1,4 +1,4 @@
-import { isWithin } from "../host/paths.ts";
+import { isWithin } from "../base/paths.ts";
 
 /**
  * Which of the host's private directories a share would show, and must therefore be masked in it.

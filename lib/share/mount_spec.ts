@@ -1,5 +1,5 @@
-import { NixboxError } from "../host/error.ts";
-import { normalTarget, problemWithTarget } from "../host/guest_path.ts";
+import { NixboxError } from "../base/error.ts";
+import { normalTarget, problemWithTarget } from "../base/guest_path.ts";
 
 /** One share as the command line names it. */
 export interface MountSpec {

@@ -1,4 +1,4 @@
-import { parentOf } from "../host/paths.ts";
+import { parentOf } from "../base/paths.ts";
 import { pinsFor, type Protection } from "./covers.ts";
 
 /** What a program under macOS' sandbox may see of the host's files. */

@@ -1,11 +1,11 @@
-import { isWithin, parentOf } from "../host/paths.ts";
+import { isWithin, parentOf } from "../base/paths.ts";
 import {
   type InnerTools,
   type Isolation,
   plainDevices,
   privateRootArgv,
   programDirectories,
-} from "../host/private_root.ts";
+} from "../host/confinement/private_root.ts";
 import { besideShare, coverArguments, type CoveredShare, coverScript } from "./covers.ts";
 
 /** What one virtiofsd serves. Paths are real and absolute. */

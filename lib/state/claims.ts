@@ -1,11 +1,11 @@
 import type { Host } from "../host/host.ts";
-import { runAsRoot } from "../host/as_root.ts";
-import { messageOf, NixboxError } from "../host/error.ts";
-import { removeIfExists, writeTextAtomically } from "../host/files.ts";
-import { parseJson } from "../host/json.ts";
-import { readOwnFile } from "../host/own_file.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
+import { messageOf, NixboxError } from "../base/error.ts";
+import { removeIfExists, writeTextAtomically } from "../host/files/files.ts";
+import { parseJson } from "../base/json.ts";
+import { readOwnFile } from "../host/files/own_file.ts";
 import { isIdentity } from "./record.ts";
-import { isInteger, isNumber, isObjectOf, isString } from "./shape.ts";
+import { isInteger, isNumber, isObjectOf, isString } from "../base/shape.ts";
 import { mayWriteClaims, slotsDirectory } from "./shared_directory.ts";
 import type { SlotOwner, SlotPlace } from "./slots.ts";
 

@@ -1,10 +1,10 @@
-import { NixboxError } from "../host/error.ts";
-import { readOwnFile } from "../host/own_file.ts";
-import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
+import { NixboxError } from "../base/error.ts";
+import { readOwnFile } from "../host/files/own_file.ts";
+import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { parseJson } from "../host/json.ts";
-import { printableCommand } from "../host/process.ts";
-import { isArrayOf, isObjectOf, isOneOf, isString } from "./shape.ts";
+import { parseJson } from "../base/json.ts";
+import { printableCommand } from "../host/process/run.ts";
+import { isArrayOf, isObjectOf, isOneOf, isString } from "../base/shape.ts";
 
 /** A file as it was when the user accepted it. */
 export interface AcceptedFile {

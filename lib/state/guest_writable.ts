@@ -1,10 +1,10 @@
 import type { Host } from "../host/host.ts";
-import { NixboxError } from "../host/error.ts";
-import { writeTextAtomically } from "../host/files.ts";
-import { parseJson } from "../host/json.ts";
-import { readOwnFile } from "../host/own_file.ts";
-import { parentOf } from "../host/paths.ts";
-import { isArrayOf, isString } from "./shape.ts";
+import { NixboxError } from "../base/error.ts";
+import { writeTextAtomically } from "../host/files/files.ts";
+import { parseJson } from "../base/json.ts";
+import { readOwnFile } from "../host/files/own_file.ts";
+import { parentOf } from "../base/paths.ts";
+import { isArrayOf, isString } from "../base/shape.ts";
 
 /** Some ten thousand directories. */
 const mostBytes = 1_000_000;

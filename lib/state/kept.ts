@@ -1,7 +1,12 @@
-import { NixboxError } from "../host/error.ts";
-import { exists, readTextIfExists, removeIfExists, writeTextAtomically } from "../host/files.ts";
+import { NixboxError } from "../base/error.ts";
+import {
+  exists,
+  readTextIfExists,
+  removeIfExists,
+  writeTextAtomically,
+} from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { isRelease } from "../host/nixos_release.ts";
+import { isRelease } from "../base/nixos_release.ts";
 import { statePaths } from "./store.ts";
 
 /** What says whose keys must be hidden and what was accepted: it outlives every machine. */

@@ -1,10 +1,10 @@
-import type { Project } from "../config/types.ts";
-import { NixboxError } from "../host/error.ts";
-import { directoryIdentity, writeTextAtomically } from "../host/files.ts";
+import type { Project } from "../config/config.ts";
+import { NixboxError } from "../base/error.ts";
+import { directoryIdentity, writeTextAtomically } from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
-import { parseJson } from "../host/json.ts";
-import { readRegularFile } from "../host/regular_file.ts";
-import { type Check, isObjectOf, isOneOf, isString } from "./shape.ts";
+import { parseJson } from "../base/json.ts";
+import { readRegularFile } from "../host/files/regular_file.ts";
+import { type Check, isObjectOf, isOneOf, isString } from "../base/shape.ts";
 
 /** A project that this user has used nixbox in: its `.nixbox` has keys, and no guest may see it. */
 export interface KnownProject {

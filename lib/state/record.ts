@@ -1,7 +1,7 @@
 import type { ProcessIdentity } from "../host/host.ts";
 import type { Protection } from "../share/covers.ts";
-import type { NetworkPolicy } from "../network/policy.ts";
-import type { HypervisorName } from "../runner/types.ts";
+import type { NetworkPolicy } from "../network/policy/policy.ts";
+import type { HypervisorName } from "../runner/view.ts";
 import {
   type Check,
   isArrayOf,
@@ -13,7 +13,7 @@ import {
   isOneOf,
   isOptional,
   isString,
-} from "./shape.ts";
+} from "../base/shape.ts";
 
 /** A directory that a machine shares. */
 export interface ShareRecord {

@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { lstatIfExists } from "../host/files.ts";
+import { lstatIfExists } from "../host/files/files.ts";
 import type { SlotPlace } from "./slots.ts";
 
 /** Where claims are. */

@@ -1,10 +1,10 @@
 import type { Host } from "../host/host.ts";
-import { makeCommand } from "../host/command.ts";
-import { NixboxError } from "../host/error.ts";
-import { type HeldLock, takeLock } from "../host/lock.ts";
-import { holderOf } from "../host/lock_holder.ts";
-import { CommandError } from "../host/process.ts";
-import { rootProgram } from "../host/programs.ts";
+import { makeCommand } from "../host/process/command.ts";
+import { NixboxError } from "../base/error.ts";
+import { type HeldLock, takeLock } from "../host/files/lock.ts";
+import { holderOf } from "../host/process/lock_holder.ts";
+import { CommandError } from "../host/process/run.ts";
+import { rootProgram } from "../host/process/programs.ts";
 import { mayWriteClaims, slotLockFile } from "./shared_directory.ts";
 import type { SlotPlace } from "./slots.ts";
 

@@ -1,11 +1,11 @@
 import type { Host, ProcessIdentity } from "../host/host.ts";
-import { NixboxError } from "../host/error.ts";
-import { isAlive } from "../host/end_process.ts";
-import type { HeldLock } from "../host/lock.ts";
+import { NixboxError } from "../base/error.ts";
+import { isAlive } from "../host/root/end_process.ts";
+import type { HeldLock } from "../host/files/lock.ts";
 import { type Claim, isOurs, readClaim, removeClaim, writeClaim } from "./claims.ts";
 import { lockAsRoot } from "./slot_lock.ts";
 import { isSharedDirectorySafe, sharedDirectoryCommands } from "./shared_directory.ts";
-import { runAsRoot } from "../host/as_root.ts";
+import { runAsRoot } from "../host/root/as_root.ts";
 
 /** Slots are the host's, not one user's: taps, addresses and firewall tables are named by them. */
 export const slotCount = 64;

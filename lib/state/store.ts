@@ -1,17 +1,17 @@
 import type { Host } from "../host/host.ts";
-import { messageOf, NixboxError } from "../host/error.ts";
+import { messageOf, NixboxError } from "../base/error.ts";
 import {
   lstatIfExists,
   removeIfExists,
   removeUnfinished,
   removeUnfinishedIn,
   writeTextAtomically,
-} from "../host/files.ts";
-import { type HeldLock, takeLock } from "../host/lock.ts";
-import { holderOf } from "../host/lock_holder.ts";
-import { readOwnFile } from "../host/own_file.ts";
-import { parseJson } from "../host/json.ts";
-import type { Emit } from "../host/progress.ts";
+} from "../host/files/files.ts";
+import { type HeldLock, takeLock } from "../host/files/lock.ts";
+import { holderOf } from "../host/process/lock_holder.ts";
+import { readOwnFile } from "../host/files/own_file.ts";
+import { parseJson } from "../base/json.ts";
+import type { Emit } from "../base/progress.ts";
 import { addGuestWritable } from "./guest_writable.ts";
 import { atWorkText, type Work } from "./at_work.ts";
 import { isVmRecord, type VmRecord } from "./record.ts";

@@ -2,7 +2,7 @@
  * `deno task bench`: measures what docs/benchmarks.md promises. Commands that are compared run in
  * turn, A B A B, so that a machine whose speed drifts drifts for both; medians are what counts.
  */
-import { makeBundle } from "../../lib/packaging/bundle.ts";
+import { makeBundle } from "../../packaging/bundle.ts";
 import { enterLab } from "../lab/enter.ts";
 import { median, row } from "./figures.ts";
 

@@ -6,7 +6,7 @@
 import { configFacts } from "../../lib/config/facts.ts";
 import { findProject } from "../../lib/config/find.ts";
 import { detectHost } from "../../lib/host/detect.ts";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { openAcceptedConfig, reviewProject } from "../../lib/lifecycle/trust/consent.ts";
 import { median, row, timed } from "./figures.ts";
 import { makeProject } from "./project.ts";

@@ -1,6 +1,6 @@
 /** The figures of a machine's life, in the lab: its guest, QEMU without KVM, a runner built before. */
 import { openProject } from "../../mod.ts";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { median, row, timed } from "./figures.ts";
 import { makeProject } from "./project.ts";
 

@@ -3,12 +3,12 @@
  * with masquerade and nothing else. Both ways run in turn in one machine, A B A B.
  */
 import { detectHost } from "../../lib/host/detect.ts";
-import { run } from "../../lib/host/process.ts";
-import { slotAddresses } from "../../lib/network/addresses.ts";
-import { firewallRules } from "../../lib/network/firewall.ts";
+import { run } from "../../lib/host/process/run.ts";
+import { slotAddresses } from "../../lib/network/policy/addresses.ts";
+import { firewallRules } from "../../lib/network/rules/firewall.ts";
 import { hostNetwork } from "../../lib/network/host_network.ts";
-import { hostRules, mark } from "../../lib/network/host_rules.ts";
-import type { NetworkPolicy } from "../../lib/network/policy.ts";
+import { hostRules, mark } from "../../lib/network/rules/host_rules.ts";
+import type { NetworkPolicy } from "../../lib/network/policy/policy.ts";
 import { openProject } from "../../mod.ts";
 import { filteredPolicy } from "../e2e/support/policy.ts";
 import { median, row, timed } from "./figures.ts";

@@ -2,9 +2,9 @@
  * What the allow-list proxy costs, on loopback, against a relay in Deno that only passes bytes. The
  * proxy is the process that `up` starts; origin, client and proxy share this machine's cores.
  */
-import { ownCommand } from "../../lib/host/own_command.ts";
-import type { NetworkPolicy } from "../../lib/network/policy.ts";
-import { hostName } from "../../lib/network/dnsmasq.ts";
+import { ownCommand } from "../../lib/host/process/own_command.ts";
+import type { NetworkPolicy } from "../../lib/network/policy/policy.ts";
+import { hostName } from "../../lib/network/dns/dnsmasq.ts";
 import { median, row } from "./figures.ts";
 
 const directory = await Deno.makeTempDir({ prefix: "nixbox-bench-" });

@@ -3,10 +3,10 @@
  * settings make of many small files. The settings are measured in turn, in one guest.
  */
 import { openProject } from "../../mod.ts";
-import { endProcess } from "../../lib/host/end_process.ts";
-import { run } from "../../lib/host/process.ts";
+import { endProcess } from "../../lib/host/root/end_process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
-import type { RunningGuest } from "../../lib/hypervisor/types.ts";
+import type { RunningGuest } from "../../lib/hypervisor/driver.ts";
 import { listRecords } from "../../lib/state/store.ts";
 import { startVirtiofsd } from "../e2e/support/virtiofsd.ts";
 import { median, row, timed } from "./figures.ts";

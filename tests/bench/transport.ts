@@ -2,7 +2,7 @@
  * A command in a guest, by the two ways that SSH takes: TCP over a tap (Linux) and vsock (macOS). The
  * vsock is the stand-in's, over a serial port; what ssh and nixbox do for it is real.
  */
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { median, row, timed } from "./figures.ts";
 import { makeProject } from "./project.ts";
 

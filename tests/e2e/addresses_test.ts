@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { EmptySlot } from "./support/engine.ts";
 
 const outside = ["ip", "netns", "exec", "internet"];

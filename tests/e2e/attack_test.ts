@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { attack, hostServices, isAsExpected, table } from "./support/attacking.ts";
 import { type Attack, attacks, below, inHttp, inRetry, inTls } from "./support/attacks.ts";
 import { changeAnswer, newContacts } from "./support/internet.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { parentOf } from "../../lib/host/paths.ts";
-import { run } from "../../lib/host/process.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { parentOf } from "../../lib/base/paths.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 
 Deno.test("cp moves files both ways, with modes and times, and writes nowhere else", async (t) => {

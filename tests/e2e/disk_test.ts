@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { TestProject } from "./support/machine.ts";
 
 /** The lab's runner, but for a disk that it makes where there is none, as microvm.nix's does. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { enableForwarding, restoreForwarding } from "../../lib/network/forwarding.ts";
 import { EmptySlot, host } from "./support/engine.ts";
 import { TestProject } from "./support/machine.ts";

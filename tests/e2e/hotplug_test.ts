@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../lib/host/detect.ts";
-import { parentOf } from "../../lib/host/paths.ts";
-import { waitFor } from "../../lib/host/wait.ts";
+import { parentOf } from "../../lib/base/paths.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { qemuDriver } from "../../lib/hypervisor/qemu.ts";
 import { listRecords } from "../../lib/state/store.ts";
 import { TestProject } from "./support/machine.ts";

@@ -1,8 +1,8 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { NixboxError } from "../../lib/host/error.ts";
+import { NixboxError } from "../../lib/base/error.ts";
 import { probeKvm, runBootSector } from "../../lib/host/kvm.ts";
-import { exists } from "../../lib/host/files.ts";
-import { sleep, waitFor } from "../../lib/host/wait.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { sleep, waitFor } from "../../lib/base/wait.ts";
 import { QemuByRunner } from "./support/qemu_by_runner.ts";
 
 /** The error that a promise ends with. */

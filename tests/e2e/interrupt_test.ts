@@ -1,6 +1,6 @@
 /** Every act of `up` and of `down`, failing, interrupted and killed. */
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import {
   assertAllBroken,
   breakDown,

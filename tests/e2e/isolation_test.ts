@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { type Finished, run } from "../../lib/host/process.ts";
-import { waitFor } from "../../lib/host/wait.ts";
-import { slotAddresses } from "../../lib/network/addresses.ts";
+import { type Finished, run } from "../../lib/host/process/run.ts";
+import { waitFor } from "../../lib/base/wait.ts";
+import { slotAddresses } from "../../lib/network/policy/addresses.ts";
 import { hostServices } from "./support/attacking.ts";
 import { EmptySlot } from "./support/engine.ts";
 import { newContacts } from "./support/internet.ts";

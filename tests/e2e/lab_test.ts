@@ -1,5 +1,5 @@
 import { equal, match, ok } from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { cpioArchive } from "../lab/cpio.ts";
 import { names } from "../lab/internet/names.ts";
 import { bootByHand } from "./support/guest_by_hand.ts";

@@ -1,6 +1,6 @@
 /** The networks of macOS, on Linux: nixbox' own half is real, vfkit is a stand-in. */
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { makeRepository, startSshd } from "./support/internet.ts";
 import { onMac, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";

@@ -1,7 +1,7 @@
 /** A machine's life on macOS, on Linux: nixbox' own half is real, vfkit and macOS' programs are stand-ins. */
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { onMac, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 

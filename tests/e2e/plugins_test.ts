@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
+import { exists } from "../../lib/host/files/files.ts";
 import { TestProject } from "./support/machine.ts";
 
 const home = Deno.env.get("HOME") ?? "/root";

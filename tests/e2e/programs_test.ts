@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { parentOf } from "../../lib/host/paths.ts";
-import { run } from "../../lib/host/process.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { parentOf } from "../../lib/base/paths.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { TestProject } from "./support/machine.ts";
 
 const identity = [

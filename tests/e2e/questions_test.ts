@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
-import { readRefusedSets } from "../../lib/network/refused_sets.ts";
-import { slotAddresses } from "../../lib/network/addresses.ts";
+import { run } from "../../lib/host/process/run.ts";
+import { readRefusedSets } from "../../lib/network/rules/refused_sets.ts";
+import { slotAddresses } from "../../lib/network/policy/addresses.ts";
 import { EmptySlot, host } from "./support/engine.ts";
 
 /** Sends questions as fast as they go for some seconds; prints how many. */

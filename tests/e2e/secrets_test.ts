@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { TestProject } from "./support/machine.ts";
 
 /** Every value that a variable can have, and some that are hard on shells. */

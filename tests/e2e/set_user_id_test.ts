@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { parentOf } from "../../lib/host/paths.ts";
-import { run } from "../../lib/host/process.ts";
+import { parentOf } from "../../lib/base/paths.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 
 /** All that on the host has a set-user-id or set-group-id bit, is a device, or has an attribute. */

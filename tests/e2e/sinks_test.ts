@@ -1,9 +1,9 @@
 /** What a guest can grow: each thing beyond its bound, and a host that goes on. Floods of packets are in host_network_test.ts. */
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
-import { waitFor } from "../../lib/host/wait.ts";
-import { longestLog } from "../../lib/lifecycle/machine_watch.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
+import { waitFor } from "../../lib/base/wait.ts";
+import { longestLog } from "../../lib/lifecycle/machine/machine_watch.ts";
 import { EmptySlot } from "./support/engine.ts";
 import { onMac, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
-import { slotAddresses } from "../../lib/network/addresses.ts";
-import { resolverUid } from "../../lib/network/dnsmasq.ts";
+import { run } from "../../lib/host/process/run.ts";
+import { slotAddresses } from "../../lib/network/policy/addresses.ts";
+import { resolverUid } from "../../lib/network/dns/dnsmasq.ts";
 import { tapsInDocker } from "../../lib/network/docker.ts";
-import { deleteFirewall, loadFirewall, loadRules } from "../../lib/network/linux.ts";
-import { runInNamespace } from "../../lib/network/namespace.ts";
+import { deleteFirewall, loadFirewall, loadRules } from "../../lib/network/join.ts";
+import { runInNamespace } from "../../lib/network/namespace/namespace.ts";
 import { EmptySlot, host, planOf } from "./support/engine.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";

@@ -1,5 +1,9 @@
 import { equal, match } from "node:assert/strict";
-import { type ControlGroup, groupFile, inControlGroup } from "../../lib/host/control_group.ts";
+import {
+  type ControlGroup,
+  groupFile,
+  inControlGroup,
+} from "../../lib/host/confinement/control_group.ts";
 import { quoteWord } from "../../lib/guest/quote.ts";
 import { TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";

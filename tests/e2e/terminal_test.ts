@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { commands } from "../../cmd/commands.ts";
-import { logNames } from "../../lib/lifecycle/log_names.ts";
-import { run } from "../../lib/host/process.ts";
-import { waitFor } from "../../lib/host/wait.ts";
+import { logNames } from "../../lib/lifecycle/machine/log_names.ts";
+import { run } from "../../lib/host/process/run.ts";
+import { waitFor } from "../../lib/base/wait.ts";
 import { nixboxArgv, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { TestProject } from "./support/machine.ts";
 
 Deno.test("scripts run in order, as the user, with env; hooks run on the host", async (t) => {

@@ -1,7 +1,7 @@
-import { NixboxError } from "../../lib/host/error.ts";
-import { exists, removeIfExists } from "../../lib/host/files.ts";
-import { sha256 } from "../../lib/host/hash.ts";
-import { takeLock } from "../../lib/host/lock.ts";
+import { NixboxError } from "../../lib/base/error.ts";
+import { exists, removeIfExists } from "../../lib/host/files/files.ts";
+import { sha256 } from "../../lib/base/hash.ts";
+import { takeLock } from "../../lib/host/files/lock.ts";
 
 /** Something that takes long to make and is kept between runs, in its own directory. */
 export interface CachedThing {

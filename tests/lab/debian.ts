@@ -1,6 +1,6 @@
-import { NixboxError } from "../../lib/host/error.ts";
-import { removeIfExists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { NixboxError } from "../../lib/base/error.ts";
+import { removeIfExists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 
 /** The release that the test root and the guests are made of. */
 const release = "trixie";

@@ -3,7 +3,7 @@
  * [OPTIONS]`, where a NAME is a file of tests/e2e/ without `_test.ts`, OPTIONS are `deno test`'s, and
  * FORM is what is tested: source, bundle, self-extracting or compiled.
  */
-import { NixboxError } from "../../lib/host/error.ts";
+import { NixboxError } from "../../lib/base/error.ts";
 import { enterLab, exitWith } from "./enter.ts";
 import { makeForm, parseForm } from "./forms.ts";
 

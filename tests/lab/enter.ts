@@ -1,6 +1,6 @@
-import { messageOf, NixboxError } from "../../lib/host/error.ts";
-import { exists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { messageOf, NixboxError } from "../../lib/base/error.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { cached, cacheDirectory, type Report } from "./cache.ts";
 import { guestImages } from "./guest_images.ts";
 import { runFiles } from "./run_files.ts";

@@ -1,5 +1,5 @@
-import { NixboxError } from "../../lib/host/error.ts";
-import { run } from "../../lib/host/process.ts";
+import { NixboxError } from "../../lib/base/error.ts";
+import { run } from "../../lib/host/process/run.ts";
 
 /** The forms that nixbox is delivered in. Tests run against the source unless told otherwise. */
 export const forms = ["source", "bundle", "self-extracting", "compiled"] as const;
@@ -29,11 +29,11 @@ export async function makeForm(form: Form, project: string): Promise<Record<stri
   if (form === "source") return {};
   const deno = [Deno.execPath(), "run", "--quiet", "--allow-all"];
   if (form === "bundle") {
-    await run([...deno, "lib/packaging/bundle.ts"], { cwd: project });
+    await run([...deno, "packaging/bundle.ts"], { cwd: project });
     return { NIXBOX_UNDER_TEST: `${inside}/dist/nixbox/bin/nixbox` };
   }
   const output = `dist/nixbox-${form}`;
   const options = ["--kind", form, "--output", output];
-  await run([...deno, "lib/packaging/compile.ts", ...options], { cwd: project });
+  await run([...deno, "packaging/compile.ts", ...options], { cwd: project });
   return { NIXBOX_UNDER_TEST: `${inside}/${output}` };
 }

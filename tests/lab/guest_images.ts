@@ -1,6 +1,6 @@
-import { NixboxError } from "../../lib/host/error.ts";
-import { removeIfExists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { NixboxError } from "../../lib/base/error.ts";
+import { removeIfExists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 import type { CachedThing } from "./cache.ts";
 import { cpioArchive, type CpioFile } from "./cpio.ts";
 import { type DebianTree, debianTreeVersion, installHere, makeDebianTree } from "./debian.ts";

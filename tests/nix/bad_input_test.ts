@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { TestProject } from "../e2e/support/machine.ts";
 import { lockStandIns } from "./support/stand_in.ts";
 

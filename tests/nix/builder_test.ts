@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { builderHint, guestSystem, probeBuilder } from "../../lib/build/builder.ts";
 import { hintFor } from "../../lib/build/build_hint.ts";
 import { detectHost } from "../../lib/host/detect.ts";
-import { checkNix } from "../../lib/lifecycle/doctor_nix.ts";
+import { checkNix } from "../../lib/lifecycle/doctor/doctor_nix.ts";
 
 Deno.test("the probe of a builder builds for this system, again each time", async () => {
   const host = await detectHost();

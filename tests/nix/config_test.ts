@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { findProject } from "../../lib/config/find.ts";
-import type { Config } from "../../lib/config/types.ts";
+import type { Config } from "../../lib/config/config.ts";
 import { detectHost } from "../../lib/host/detect.ts";
-import { NixboxError } from "../../lib/host/error.ts";
+import { NixboxError } from "../../lib/base/error.ts";
 import { examine } from "../../lib/lifecycle/trust/examine.ts";
 import { Snapshot } from "../../lib/lifecycle/trust/snapshot.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { flakeSources } from "./support/stand_in.ts";
 
 const root = new URL("../..", import.meta.url).pathname;

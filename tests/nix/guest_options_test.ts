@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../lib/host/process.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { evaluate } from "./support/evaluate.ts";
 
 /** What an expression over a guest's configuration gives when a module sets something. */

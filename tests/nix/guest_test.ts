@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CommandError } from "../../lib/host/process.ts";
+import { CommandError } from "../../lib/host/process/run.ts";
 import { evaluate } from "./support/evaluate.ts";
 
 Deno.test("a runner for QEMU has headroom, a q35 and sixteen ports to plug into", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
-import { run } from "../../lib/host/process.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { run } from "../../lib/host/process/run.ts";
 import { evaluate } from "./support/evaluate.ts";
 
 /** Runs stage 1's script on a tree that is like a machine's root, for a system that boots. */

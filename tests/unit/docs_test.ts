@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { exists } from "../../lib/host/files.ts";
+import { exists } from "../../lib/host/files/files.ts";
+import { findImports } from "../imports.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -43,4 +44,28 @@ Deno.test("a row that names no test, or one that is not there, would be found", 
   assert.deepEqual(none?.tests, []);
   assert.deepEqual(promises("| a | b | `e2e/x_test.ts:` |\n")[0]?.isWhole, false);
   assert.deepEqual(one?.tests, [{ file: "e2e/x_test.ts", name: "does it" }]);
+});
+
+Deno.test("the map of the house is the tree", async () => {
+  const text = await Deno.readTextFile(`${root}CONTRIBUTING.md`);
+  const map = /```\n(main\.ts[\s\S]*?)```/.exec(text)?.[1] ?? "";
+  const named = map.trim().split("\n").map((line) => line.split(/\s+/)[0] ?? "");
+  const folders: string[] = [];
+  const visit = async (folder: string): Promise<void> => {
+    const entries = await Array.fromAsync(Deno.readDir(`${root}${folder}`));
+    const count = entries.filter(({ name }) => name.endsWith(".ts")).length;
+    if (count > 0) folders.push(folder);
+    // A room that holds more does not show itself; commands have a file each.
+    assert.ok(count <= 17 || folder === "cmd/", `${folder} has ${count} files`);
+    for (const { name, isDirectory } of entries) if (isDirectory) await visit(`${folder}${name}/`);
+  };
+  for (const top of ["cmd/", "packaging/", "lib/"]) await visit(top);
+  assert.deepEqual(named.toSorted(), ["main.ts", "mod.ts", ...folders].toSorted());
+  const folderOf = (file: string) => `${file.slice(0, file.lastIndexOf("/"))}/`;
+  const upwards = (await findImports(root.replace(/\/$/, "")))
+    .filter(({ from, isTypeOnly }) => from.includes("/") && !isTypeOnly)
+    .filter(({ from, to }) => folderOf(from) !== folderOf(to))
+    .filter(({ from, to }) => named.indexOf(folderOf(to)) < named.indexOf(folderOf(from)))
+    .map(({ from, to }) => `${from} imports ${to}`);
+  assert.deepEqual(upwards, []);
 });

@@ -1,8 +1,8 @@
-import type { Config } from "../../config/types.ts";
-import { removeIfExists } from "../../host/files.ts";
-import { sha256 } from "../../host/hash.ts";
+import type { Config } from "../../config/config.ts";
+import { removeIfExists } from "../../host/files/files.ts";
+import { sha256 } from "../../base/hash.ts";
 import type { Host } from "../../host/host.ts";
-import { run, toolMs } from "../../host/process.ts";
+import { run, toolMs } from "../../host/process/run.ts";
 import { type AcceptedFile, readAcceptedContent, readLastAccepted } from "../../state/consents.ts";
 import type { Entry, Gathered } from "./gathered.ts";
 

@@ -1,16 +1,16 @@
-import type { Config, Project } from "../../config/types.ts";
+import type { Config, Project } from "../../config/config.ts";
 import { assetsDirectory } from "../../host/assets.ts";
-import { NixboxError } from "../../host/error.ts";
-import { sha256 } from "../../host/hash.ts";
+import { NixboxError } from "../../base/error.ts";
+import { sha256 } from "../../base/hash.ts";
 import type { Host } from "../../host/host.ts";
-import { requireNoWayOut } from "../../host/way_out.ts";
+import { requireNoWayOut } from "../../host/files/way_out.ts";
 import {
   isAcceptedHash,
   keepLastAccepted,
   noteAcceptedHash,
   readLastAccepted,
 } from "../../state/consents.ts";
-import { requireTakenOver } from "../earlier_tool.ts";
+import { requireTakenOver } from "../../config/earlier_tool.ts";
 import { Gathered, lineOf } from "./gathered.ts";
 import { changesOf, contentFiles, type FileChange } from "./changes.ts";
 import { examine, type Examined } from "./examine.ts";

@@ -1,5 +1,5 @@
-import type { Config, Project } from "../../config/types.ts";
-import { isWithin, pathBelow } from "../../host/paths.ts";
+import type { Config, Project } from "../../config/config.ts";
+import { isWithin, pathBelow } from "../../base/paths.ts";
 
 /**
  * What a config comes to on this host, as far as it decides what is done here, as one text: a content

@@ -1,12 +1,12 @@
 import { type MissingPlugin, resolveConfig } from "../../config/evaluate.ts";
 import { checkConfig } from "../../config/schema.ts";
-import type { Config, Project } from "../../config/types.ts";
+import type { Config, Project } from "../../config/config.ts";
 import { assetsDirectory } from "../../host/assets.ts";
-import { NixboxError } from "../../host/error.ts";
-import { exists } from "../../host/files.ts";
-import { sha256 } from "../../host/hash.ts";
+import { NixboxError } from "../../base/error.ts";
+import { exists } from "../../host/files/files.ts";
+import { sha256 } from "../../base/hash.ts";
 import type { Host } from "../../host/host.ts";
-import { isWithin } from "../../host/paths.ts";
+import { isWithin } from "../../base/paths.ts";
 import { decisionsOf } from "./decisions.ts";
 import { gather, type GatherOptions } from "./gather.ts";
 import { contentHash, Gathered } from "./gathered.ts";

@@ -1,7 +1,7 @@
 import { literals } from "../../build/path_literals.ts";
-import type { Project } from "../../config/types.ts";
-import { NixboxError } from "../../host/error.ts";
-import { expandHome, isWithin, joinPath, parentOf, resolvePath } from "../../host/paths.ts";
+import type { Project } from "../../config/config.ts";
+import { NixboxError } from "../../base/error.ts";
+import { expandHome, isWithin, joinPath, parentOf, resolvePath } from "../../base/paths.ts";
 import type { Gathered } from "./gathered.ts";
 import { isGuestOnly, isLeftover, scriptsNamedBy } from "./loose_files.ts";
 

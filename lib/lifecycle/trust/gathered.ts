@@ -1,7 +1,7 @@
-import { messageOf, NixboxError } from "../../host/error.ts";
-import { sha256 } from "../../host/hash.ts";
-import { followPath } from "../../host/follow_path.ts";
-import { isWithin, parentOf, pathBelow } from "../../host/paths.ts";
+import { messageOf, NixboxError } from "../../base/error.ts";
+import { sha256 } from "../../base/hash.ts";
+import { followPath } from "../../host/files/follow_path.ts";
+import { isWithin, parentOf, pathBelow } from "../../base/paths.ts";
 
 /** How much a config may take in. */
 export interface GatherLimits {

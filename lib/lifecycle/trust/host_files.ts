@@ -1,8 +1,8 @@
-import type { Config, Project } from "../../config/types.ts";
-import { NixboxError } from "../../host/error.ts";
-import { lstatIfExists } from "../../host/files.ts";
-import { sha256 } from "../../host/hash.ts";
-import { isWithin } from "../../host/paths.ts";
+import type { Config, Project } from "../../config/config.ts";
+import { NixboxError } from "../../base/error.ts";
+import { lstatIfExists } from "../../host/files/files.ts";
+import { sha256 } from "../../base/hash.ts";
+import { isWithin } from "../../base/paths.ts";
 import type { Gathered } from "./gathered.ts";
 import { pathsInWords } from "./host_words.ts";
 

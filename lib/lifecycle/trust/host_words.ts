@@ -1,5 +1,5 @@
-import type { Config, Project } from "../../config/types.ts";
-import { joinPath, parentOf, resolvePath } from "../../host/paths.ts";
+import type { Config, Project } from "../../config/config.ts";
+import { joinPath, parentOf, resolvePath } from "../../base/paths.ts";
 
 /** Where words of hooks and of commands are looked for. */
 export interface WordPlace {

@@ -1,8 +1,8 @@
-import type { Project } from "../../config/types.ts";
-import { NixboxError } from "../../host/error.ts";
-import { lstatIfExists } from "../../host/files.ts";
-import { readGitTracking } from "../../host/git_index.ts";
-import { sha256 } from "../../host/hash.ts";
+import type { Project } from "../../config/config.ts";
+import { NixboxError } from "../../base/error.ts";
+import { lstatIfExists } from "../../host/files/files.ts";
+import { readGitTracking } from "../../git/tracking.ts";
+import { sha256 } from "../../base/hash.ts";
 import type { Host } from "../../host/host.ts";
 import { ensureKeys, mostKeyBytes, projectKeys, rotateKeys } from "../../guest/keys.ts";
 import { isAcceptedHash, noteAcceptedHash } from "../../state/consents.ts";

@@ -1,5 +1,5 @@
 import { type Literal, literals } from "../../build/path_literals.ts";
-import { resolvePath } from "../../host/paths.ts";
+import { resolvePath } from "../../base/paths.ts";
 
 /** What an editor or a file manager leaves beside a file while it is open. */
 const leftovers: readonly RegExp[] = [/^\.#/, /~$/, /^\..*\.sw[a-z]$/, /^\.DS_Store$/, /^#.*#$/];

@@ -1,5 +1,5 @@
-import { NixboxError } from "../../host/error.ts";
-import { run, toolMs } from "../../host/process.ts";
+import { NixboxError } from "../../base/error.ts";
+import { run, toolMs } from "../../host/process/run.ts";
 
 /**
  * Refuses directories with names that are not UTF-8: Deno does not list such files, so that they would

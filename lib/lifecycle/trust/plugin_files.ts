@@ -1,5 +1,5 @@
-import { exists } from "../../host/files.ts";
-import { isWithin } from "../../host/paths.ts";
+import { exists } from "../../host/files/files.ts";
+import { isWithin } from "../../base/paths.ts";
 
 /** All of a plugin's directory, or its one file. */
 export function rootOfPlugin(path: string): string {

@@ -1,6 +1,6 @@
-import type { Project } from "../../config/types.ts";
+import type { Project } from "../../config/config.ts";
 import type { Host } from "../../host/host.ts";
-import { type Emit, tellStep } from "../../host/progress.ts";
+import { type Emit, tellStep } from "../../base/progress.ts";
 import { type AcceptedConfig, openAcceptedConfig } from "./consent.ts";
 
 /** {@linkcode openAcceptedConfig} as a step that is told. The caller disposes of what it gives. */

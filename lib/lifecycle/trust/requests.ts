@@ -1,7 +1,7 @@
 import { foreignInputs } from "../../build/lock_file.ts";
-import type { Config, Project } from "../../config/types.ts";
-import { isWithin } from "../../host/paths.ts";
-import { printableCommand } from "../../host/process.ts";
+import type { Config, Project } from "../../config/config.ts";
+import { isWithin } from "../../base/paths.ts";
+import { printableCommand } from "../../host/process/run.ts";
 
 /** One thing that a project's content asks of this host. */
 export interface HostRequest {

@@ -1,6 +1,6 @@
-import { lstatIfExists, removeIfExists } from "../../host/files.ts";
+import { lstatIfExists, removeIfExists } from "../../host/files/files.ts";
 import type { Host } from "../../host/host.ts";
-import { parentOf, resolvePath } from "../../host/paths.ts";
+import { parentOf, resolvePath } from "../../base/paths.ts";
 import type { Gathered } from "./gathered.ts";
 
 /**

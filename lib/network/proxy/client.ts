@@ -1,6 +1,6 @@
-import { within } from "../../host/wait.ts";
-import type { NetworkPolicy } from "../policy.ts";
-import { inspected } from "../policy.ts";
+import { within } from "../../base/wait.ts";
+import type { NetworkPolicy } from "../policy/policy.ts";
+import { inspected } from "../policy/policy.ts";
 import { readHelloName } from "./client_hello.ts";
 import { addressesToDial, isThisHost, type OwnAddress, problemWithPlace } from "./decide.ts";
 import { passOneName } from "./hello_retry.ts";

@@ -1,7 +1,7 @@
-import { isInRanges, nonPublicRanges, parseIpv4 } from "../../host/ipv4.ts";
-import { isInIpv6Range, isPublicIpv6, parseIpv6 } from "../../host/ipv6.ts";
-import { hostName } from "../dnsmasq.ts";
-import { isNameAllowed, type NetworkPolicy } from "../policy.ts";
+import { isInRanges, nonPublicRanges, parseIpv4 } from "../../base/ipv4.ts";
+import { isInIpv6Range, isPublicIpv6, parseIpv6 } from "../../base/ipv6.ts";
+import { hostName } from "../dns/dnsmasq.ts";
+import { isNameAllowed, type NetworkPolicy } from "../policy/policy.ts";
 
 /** Why a place must not be reached. */
 export type PlaceProblem = "off" | "literal" | "host" | "name" | "port" | "tunnel";

@@ -1,4 +1,4 @@
-import type { Refusal } from "../refusals.ts";
+import type { Refusal } from "../rules/refusals.ts";
 import type { HelloProblem } from "./client_hello.ts";
 import type { PlaceProblem } from "./decide.ts";
 

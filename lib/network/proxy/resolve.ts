@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { within } from "../../host/wait.ts";
+import { within } from "../../base/wait.ts";
 
 /** Gives the addresses of a name, IPv4 first; none if it has none. */
 export type Resolve = (name: string, servers: readonly string[]) => Promise<readonly string[]>;

@@ -1,5 +1,5 @@
-import { removeIfExists } from "../../host/files.ts";
-import type { NetworkPolicy } from "../policy.ts";
+import { removeIfExists } from "../../host/files/files.ts";
+import type { NetworkPolicy } from "../policy/policy.ts";
 import type { OwnAddress } from "./decide.ts";
 import { answer, type ClientLimits, serveClient } from "./client.ts";
 import { RefusalLog } from "./log.ts";

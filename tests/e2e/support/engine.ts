@@ -1,18 +1,18 @@
 import { detectHost } from "../../../lib/host/detect.ts";
-import { type Finished, run } from "../../../lib/host/process.ts";
-import { slotAddresses, usualRange } from "../../../lib/network/addresses.ts";
+import { type Finished, run } from "../../../lib/host/process/run.ts";
+import { slotAddresses, usualRange } from "../../../lib/network/policy/addresses.ts";
 import { passDocker, unpassDocker } from "../../../lib/network/docker.ts";
-import { addressLifetime } from "../../../lib/network/firewall.ts";
+import { addressLifetime } from "../../../lib/network/rules/firewall.ts";
 import {
   deleteFirewall,
   joinNamespace,
   loadFirewall,
   partNamespace,
-} from "../../../lib/network/linux.ts";
-import { runInNamespace } from "../../../lib/network/namespace.ts";
+} from "../../../lib/network/join.ts";
+import { runInNamespace } from "../../../lib/network/namespace/namespace.ts";
 import { hostNetwork } from "../../../lib/network/host_network.ts";
-import { type NetworkPlan, networkPlan } from "../../../lib/network/plan.ts";
-import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import { type NetworkPlan, networkPlan } from "../../../lib/network/network_plan.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy/policy.ts";
 import { startServices, stopServices } from "../../../lib/network/services.ts";
 import { filteredPolicy } from "./policy.ts";
 

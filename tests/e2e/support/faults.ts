@@ -1,6 +1,6 @@
 /** nixbox with a fault at one of its acts: tests/stand_in/faults says what these are. */
 import assert from "node:assert/strict";
-import { type Finished, run } from "../../../lib/host/process.ts";
+import { type Finished, run } from "../../../lib/host/process/run.ts";
 import type { faults } from "../../stand_in/faults/acts.ts";
 import { TestProject } from "./machine.ts";
 import { traces } from "./traces.ts";

@@ -1,5 +1,5 @@
-import { parentOf } from "../../../lib/host/paths.ts";
-import { type Finished, run } from "../../../lib/host/process.ts";
+import { parentOf } from "../../../lib/base/paths.ts";
+import { type Finished, run } from "../../../lib/host/process/run.ts";
 import { nixboxArgv } from "./machine.ts";
 
 /** A file of a repository: its text, with the executable bit, or where a symlink leads. */

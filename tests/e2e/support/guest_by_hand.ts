@@ -1,5 +1,5 @@
-import { run } from "../../../lib/host/process.ts";
-import { sleep, waitFor } from "../../../lib/host/wait.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { sleep, waitFor } from "../../../lib/base/wait.ts";
 
 /** A guest of the lab that runs under a QEMU command written here, without any of nixbox. */
 export interface GuestByHand extends AsyncDisposable {

@@ -1,5 +1,5 @@
-import { exists } from "../../../lib/host/files.ts";
-import { run } from "../../../lib/host/process.ts";
+import { exists } from "../../../lib/host/files/files.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 /** Replaces what the closed internet's name server has in its changing table (hosts(5)). */
 export async function changeAnswer(line: string): Promise<void> {

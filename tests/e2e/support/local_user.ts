@@ -1,5 +1,5 @@
-import { type Finished, run } from "../../../lib/host/process.ts";
-import { exists } from "../../../lib/host/files.ts";
+import { type Finished, run } from "../../../lib/host/process/run.ts";
+import { exists } from "../../../lib/host/files/files.ts";
 import { nixboxArgv, TestProject } from "./machine.ts";
 
 /** Made by whatever of the attacker's comes to run with somebody else's rights. */

@@ -1,6 +1,6 @@
-import { parentOf } from "../../../lib/host/paths.ts";
-import { type Finished, run } from "../../../lib/host/process.ts";
-import { waitFor } from "../../../lib/host/wait.ts";
+import { parentOf } from "../../../lib/base/paths.ts";
+import { type Finished, run } from "../../../lib/host/process/run.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 
 /** How nixbox is started: from source unless the environment names another form of it. */
 const program = (Deno.env.get("NIXBOX_UNDER_TEST") ??

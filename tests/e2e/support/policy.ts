@@ -1,4 +1,4 @@
-import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy/policy.ts";
 
 /** What a guest of the closed internet may reach in mode filtered. */
 export const filteredPolicy: NetworkPolicy = {

@@ -1,6 +1,6 @@
-import type { HotPlug, RunningGuest } from "../../../lib/hypervisor/types.ts";
+import type { HotPlug, RunningGuest } from "../../../lib/hypervisor/driver.ts";
 import { qemuDriver } from "../../../lib/hypervisor/qemu.ts";
-import { waitFor } from "../../../lib/host/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import {
   patchRunner,
   readRunner,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 /** Programs that nixbox leaves running beside a machine. */
 const daemons =

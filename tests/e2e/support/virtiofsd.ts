@@ -1,8 +1,8 @@
-import { type DetachedProcess, spawnDetached } from "../../../lib/host/detached.ts";
-import { directoryIdentity, exists } from "../../../lib/host/files.ts";
+import { type DetachedProcess, spawnDetached } from "../../../lib/host/process/detached.ts";
+import { directoryIdentity, exists } from "../../../lib/host/files/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
-import { serverFacts } from "../../../lib/lifecycle/server_facts.ts";
-import { waitFor } from "../../../lib/host/wait.ts";
+import { serverFacts } from "../../../lib/lifecycle/shares/server_facts.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import { guestGid, guestUid, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
 export interface ExtraServer {

@@ -1,6 +1,6 @@
 import { stage, type StageInput } from "../../../lib/build/stage.ts";
 import { checkConfig } from "../../../lib/config/schema.ts";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { sampleWith } from "../../unit/config/sample.ts";
 import { lockStandIns } from "./stand_in.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 /** Features that nixbox itself asks for on the command line. */
 const features = ["--extra-experimental-features", "nix-command flakes"];

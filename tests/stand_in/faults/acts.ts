@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../../../lib/host/progress.ts";
+import type { ProgressEvent } from "../../../lib/base/progress.ts";
 
 /**
  * What happens at an act.

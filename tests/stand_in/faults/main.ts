@@ -11,16 +11,16 @@ import { chooseHost, hostAndProject, Interrupted, stopSignal } from "../../../cm
 import { main } from "../../../cmd/main.ts";
 import { processTerminal } from "../../../cmd/terminal.ts";
 import { detectDarwin, thisMac } from "../../../lib/host/darwin.ts";
-import { messageOf } from "../../../lib/host/error.ts";
-import type { ProgressEvent } from "../../../lib/host/progress.ts";
+import { messageOf } from "../../../lib/base/error.ts";
+import type { ProgressEvent } from "../../../lib/base/progress.ts";
 import { Acts } from "./acts.ts";
 
 const terminal = processTerminal(true);
 const globals = { json: false, quiet: false, verbose: false, noColor: true } as const;
 
 async function faulty(command: "up" | "down", runner: string): Promise<void> {
-  const { up } = await import("../../../lib/lifecycle/up.ts");
-  const { down } = await import("../../../lib/lifecycle/down.ts");
+  const { up } = await import("../../../lib/lifecycle/up/up.ts");
+  const { down } = await import("../../../lib/lifecycle/up/down.ts");
   const { host, project } = await hostAndProject({ ...globals, project: undefined });
   const signal = stopSignal(terminal);
   const acts = new Acts();

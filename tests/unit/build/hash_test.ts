@@ -1,5 +1,5 @@
 import { notStrictEqual, strictEqual as assertEquals } from "node:assert/strict";
-import { hashTree } from "../../../lib/build/hash.ts";
+import { hashTree } from "../../../lib/build/build_hash.ts";
 import { withTree } from "./tree.ts";
 
 const files = { "a.nix": "1", "d/b": "2", "l": { link: "a.nix" } };

@@ -1,7 +1,7 @@
 import { deepStrictEqual as assertEquals, notStrictEqual, ok, rejects } from "node:assert/strict";
 import { hashWithoutDisk, stage, type StageInput } from "../../../lib/build/stage.ts";
 import { checkConfig } from "../../../lib/config/schema.ts";
-import { exists } from "../../../lib/host/files.ts";
+import { exists } from "../../../lib/host/files/files.ts";
 import { sampleWith } from "../config/sample.ts";
 import { withTree } from "./tree.ts";
 

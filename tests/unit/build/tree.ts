@@ -1,4 +1,4 @@
-import { parentOf } from "../../../lib/host/paths.ts";
+import { parentOf } from "../../../lib/base/paths.ts";
 
 /** Makes a tree of files in a new directory: text for a file, `{ link }` for a symlink. */
 export async function makeTree(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { MissingValue, splitGlobals } from "../../../cmd/globals.ts";
 import { duration } from "../../../cmd/progress.ts";
 import { table } from "../../../cmd/table.ts";
-import { printable } from "../../../lib/host/printable.ts";
+import { printable } from "../../../lib/base/printable.ts";
 import { version } from "../../../cmd/version.ts";
 import { importsOf } from "../../imports.ts";
 

@@ -3,8 +3,8 @@ import { tellBesideGuest } from "../../../cmd/beside_guest.ts";
 import { reportFailure } from "../../../cmd/report.ts";
 import { table } from "../../../cmd/table.ts";
 import { processTerminal, type Sink } from "../../../cmd/terminal.ts";
-import { NixboxError } from "../../../lib/host/error.ts";
-import { printable, printableJson, printableLine } from "../../../lib/host/printable.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
+import { printable, printableJson, printableLine } from "../../../lib/base/printable.ts";
 
 /** One of each kind of character that acts, and how it is shown. */
 const acting: readonly (readonly [string, string])[] = [
@@ -119,9 +119,9 @@ Deno.test("nothing in cmd and lib writes to the terminal but by the door", async
     "cmd/terminal.ts": /Deno\.std(out|err)/,
     // Data for another program, or for a file: see docs/security.md.
     "cmd/logs.ts": /else this\.terminal\.writeRaw\(text\)/,
-    "lib/lifecycle/copy_out.ts": /\?\? Deno\.stdout\.writable/,
+    "lib/lifecycle/copy/copy_out.ts": /\?\? Deno\.stdout\.writable/,
     // An example in a comment.
-    "lib/lifecycle/operation.ts": /^ \* .*console\.error/,
+    "lib/lifecycle/machine/operation.ts": /^ \* .*console\.error/,
   };
   const asks = /Deno\.std(in|out)\.isTerminal\(\)/g;
   const writes =
@@ -129,7 +129,7 @@ Deno.test("nothing in cmd and lib writes to the terminal but by the door", async
   const found: string[] = [];
   for (const directory of ["cmd", "lib"]) {
     for (const file of await files(root, directory)) {
-      if (file.startsWith("lib/packaging/")) continue;
+      if (file.startsWith("packaging/")) continue;
       for (const line of (await Deno.readTextFile(`${root}${file}`)).split("\n")) {
         const code = line.replace(asks, "");
         if (!writes.test(code) || (code.includes("JSON.stringify") && file.startsWith("lib/"))) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { resolveEnv } from "../../../lib/config/env_sources.ts";
-import type { EnvValue } from "../../../lib/config/types.ts";
+import type { EnvValue } from "../../../lib/config/config.ts";
 
 const directory = await Deno.makeTempDir();
 const project = { directory: "/the/project", configDirectory: directory };

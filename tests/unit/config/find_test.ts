@@ -1,6 +1,6 @@
 import { deepStrictEqual as assertEquals, match, rejects } from "node:assert/strict";
 import { findProject, findProjectIfAny, projectAt } from "../../../lib/config/find.ts";
-import { sha256 } from "../../../lib/host/hash.ts";
+import { sha256 } from "../../../lib/base/hash.ts";
 
 const uid = Deno.uid() ?? 0;
 const host = { user: { name: "me", uid, gid: Deno.gid() ?? 0, home: "/home/me" } };

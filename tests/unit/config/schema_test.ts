@@ -1,6 +1,6 @@
 import { deepStrictEqual as assertEquals, match, ok } from "node:assert/strict";
 import { checkConfig } from "../../../lib/config/schema.ts";
-import { NixboxError } from "../../../lib/host/error.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import { sampleConfig, sampleWith } from "./sample.ts";
 
 /** All lines of the error that a config causes; fails the test if it causes none. */

@@ -1,5 +1,5 @@
 import { deepStrictEqual as assertEquals } from "node:assert/strict";
-import { nixMessage } from "../../../lib/host/nix_message.ts";
+import { nixMessage } from "../../../lib/host/nix/nix_message.ts";
 import { maskSecrets } from "../../../lib/config/mask.ts";
 import { nearest } from "../../../lib/config/nearest.ts";
 import { checkConfig } from "../../../lib/config/schema.ts";

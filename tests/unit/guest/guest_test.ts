@@ -11,7 +11,7 @@ import {
   sshPaths,
 } from "../../../lib/guest/ssh.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 Deno.test("any words reach a real shell's command as they are", async () => {
   const words = fc.array(fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\0", "")), {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { runAsRoot } from "../../../lib/host/as_root.ts";
+import { runAsRoot } from "../../../lib/host/root/as_root.ts";
 import { testOnLinux } from "../support/systems.ts";
 
 /** Another program in between, as sudo is; keeps what it was given. */

@@ -4,7 +4,7 @@ import {
   findManager,
   groupFile,
   inControlGroup,
-} from "../../../lib/host/control_group.ts";
+} from "../../../lib/host/confinement/control_group.ts";
 
 const group: ControlGroup = {
   manager: "systemd",

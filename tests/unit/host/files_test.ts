@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { endProcess, isAlive } from "../../../lib/host/end_process.ts";
+import { endProcess, isAlive } from "../../../lib/host/root/end_process.ts";
 import {
   ensurePrivateDirectory,
   exists,
@@ -10,12 +10,12 @@ import {
   removeUnfinished,
   removeUnfinishedIn,
   writeTextAtomically,
-} from "../../../lib/host/files.ts";
-import { ownerVariable, spawnDetached } from "../../../lib/host/detached.ts";
-import { sha256 } from "../../../lib/host/hash.ts";
-import { takeLock } from "../../../lib/host/lock.ts";
-import { run } from "../../../lib/host/process.ts";
-import { sleep, waitFor } from "../../../lib/host/wait.ts";
+} from "../../../lib/host/files/files.ts";
+import { ownerVariable, spawnDetached } from "../../../lib/host/process/detached.ts";
+import { sha256 } from "../../../lib/base/hash.ts";
+import { takeLock } from "../../../lib/host/files/lock.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { sleep, waitFor } from "../../../lib/base/wait.ts";
 import { distributionOf, installCommand } from "../../../lib/host/tools.ts";
 
 async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {

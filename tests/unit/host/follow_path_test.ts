@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { followPath, type PathPart } from "../../../lib/host/follow_path.ts";
+import { followPath, type PathPart } from "../../../lib/host/files/follow_path.ts";
 import { withTree } from "../build/tree.ts";
 
 const tree = {

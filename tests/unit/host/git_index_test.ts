@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { parseGitIndex, UnknownIndex } from "../../../lib/host/git_index_format.ts";
-import { gitConfigLeadsTo, gitConfigValue } from "../../../lib/host/git_config.ts";
-import { type GitTracking, readGitTracking } from "../../../lib/host/git_index.ts";
-import { run } from "../../../lib/host/process.ts";
+import { parseGitIndex, UnknownIndex } from "../../../lib/git/index_file.ts";
+import { gitConfigLeadsTo, gitConfigValue } from "../../../lib/git/config_file.ts";
+import { type GitTracking, readGitTracking } from "../../../lib/git/tracking.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { problemWithRange } from "../../../lib/config/private_range.ts";
-import { formatIpv4, isInRanges, parseIpv4, parseIpv4Range } from "../../../lib/host/ipv4.ts";
+import { formatIpv4, isInRanges, parseIpv4, parseIpv4Range } from "../../../lib/base/ipv4.ts";
 
 Deno.test("addresses are read and written", () => {
   fc.assert(fc.property(fc.ipV4(), (text) => {

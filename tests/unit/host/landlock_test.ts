@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hasLandlock } from "../../../lib/host/landlock.ts";
+import { hasLandlock } from "../../../lib/host/confinement/landlock.ts";
 
 const kernels: readonly (readonly [string, string | undefined, string, boolean])[] = [
   ["a recent kernel that has it on", "lockdown,capability,landlock,yama\n", "6.12.1-amd64\n", true],

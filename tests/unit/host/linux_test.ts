@@ -4,9 +4,9 @@ import {
   hardLimitOf,
   isMountInMemory,
   linuxPaths,
-  parseStat,
   systemName,
 } from "../../../lib/host/linux.ts";
+import { parseStat } from "../../../lib/host/process/proc_stat.ts";
 import { testOnLinux } from "../support/systems.ts";
 
 const user = { name: "ann", uid: 1000, gid: 1000, home: "/home/ann" };

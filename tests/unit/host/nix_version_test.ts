@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isOlderThan, parseNixVersion } from "../../../lib/host/nix_version.ts";
+import { isOlderThan, parseNixVersion } from "../../../lib/host/nix/nix_version.ts";
 
 const versions: readonly (readonly [string, number | undefined, number | undefined])[] = [
   ["nix (Nix) 2.18.1\n", 2, 18],

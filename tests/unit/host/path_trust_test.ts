@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { distrustOf, type PathRule } from "../../../lib/host/path_trust.ts";
-import { checkPrivateDirectory, isPrivateDirectory } from "../../../lib/host/private_directory.ts";
-import { readOwnFile } from "../../../lib/host/own_file.ts";
-import { run } from "../../../lib/host/process.ts";
+import { distrustOf, type PathRule } from "../../../lib/host/files/path_trust.ts";
+import {
+  checkPrivateDirectory,
+  isPrivateDirectory,
+} from "../../../lib/host/files/private_directory.ts";
+import { readOwnFile } from "../../../lib/host/files/own_file.ts";
+import { run } from "../../../lib/host/process/run.ts";
 
 const self = Deno.uid() ?? 0;
 const rule: PathRule = {

@@ -7,7 +7,7 @@ import {
   parentOf,
   pathBelow,
   resolvePath,
-} from "../../../lib/host/paths.ts";
+} from "../../../lib/base/paths.ts";
 
 Deno.test("paths are resolved as written, without asking the disk", () => {
   assert.equal(resolvePath("/a/b", "../c/./d"), "/a/c/d");

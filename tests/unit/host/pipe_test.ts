@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pipe } from "../../../lib/host/pipe.ts";
+import { pipe } from "../../../lib/host/process/pipe.ts";
 
 const nowhere = () => new WritableStream<Uint8Array<ArrayBuffer>>();
 

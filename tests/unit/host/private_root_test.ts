@@ -3,8 +3,8 @@ import {
   type PrivateRoot,
   privateRootArgv,
   programDirectories,
-} from "../../../lib/host/private_root.ts";
-import { run } from "../../../lib/host/process.ts";
+} from "../../../lib/host/confinement/private_root.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { testOnLinux } from "../support/systems.ts";
 
 const tools = { bash: "/bin/bash", setpriv: "/usr/bin/setpriv" };

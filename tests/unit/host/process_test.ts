@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CommandError, lastLines, printableCommand, run } from "../../../lib/host/process.ts";
+import { CommandError, lastLines, printableCommand, run } from "../../../lib/host/process/run.ts";
 
 Deno.test("a program's output, errors and code come back", async () => {
   const lines: string[] = [];

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { makeCommand } from "../../../lib/host/command.ts";
-import { spawnDetached } from "../../../lib/host/detached.ts";
-import { endProcess } from "../../../lib/host/end_process.ts";
+import { makeCommand } from "../../../lib/host/process/command.ts";
+import { spawnDetached } from "../../../lib/host/process/detached.ts";
+import { endProcess } from "../../../lib/host/root/end_process.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { runAsRoot } from "../../../lib/host/as_root.ts";
-import { privateGroupsOf } from "../../../lib/host/private_group.ts";
-import { privilegeOf } from "../../../lib/host/privilege.ts";
-import { run } from "../../../lib/host/process.ts";
+import { runAsRoot } from "../../../lib/host/root/as_root.ts";
+import { privateGroupsOf } from "../../../lib/host/files/private_group.ts";
+import { privilegeOf } from "../../../lib/host/root/privilege.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { installHint } from "../../../lib/host/tools.ts";
-import { waitFor } from "../../../lib/host/wait.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
 import {
   childPath,
   doorForTest,
@@ -17,7 +17,7 @@ import {
   refusedPrograms,
   rootProgram,
   startableArgv,
-} from "../../../lib/host/programs.ts";
+} from "../../../lib/host/process/programs.ts";
 
 /** A directory of one test's own, which nobody else may write to. */
 async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
@@ -298,7 +298,7 @@ Deno.test("nothing in lib makes a process but by the door", async () => {
     for await (const entry of Deno.readDir(directory)) {
       const path = `${directory}${entry.name}`;
       if (entry.isDirectory) await visit(`${path}/`);
-      else if (path !== `${root}host/command.ts`) {
+      else if (path !== `${root}host/process/command.ts`) {
         const text = await Deno.readTextFile(path);
         if (/new Deno\.Command|node:child_process|Deno\.spawn/.test(text)) found.push(path);
         // By sudo only what runAsRoot has looked at.

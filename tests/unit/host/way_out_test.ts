@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { realPathWithin, requireNoWayOut } from "../../../lib/host/way_out.ts";
+import { realPathWithin, requireNoWayOut } from "../../../lib/host/files/way_out.ts";
 
 const root = await Deno.realPath(await Deno.makeTempDir());
 const share = `${root}/share`;

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, throws } from "node:assert/strict";
-import type { HypervisorChoice } from "../../../lib/config/types.ts";
-import { NixboxError } from "../../../lib/host/error.ts";
+import type { HypervisorChoice } from "../../../lib/config/config.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import type { Host } from "../../../lib/host/host.ts";
 import { chooseHypervisor, type ChosenHypervisor } from "../../../lib/hypervisor/choose.ts";
 

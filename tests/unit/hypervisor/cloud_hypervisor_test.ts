@@ -1,7 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { NixboxError } from "../../../lib/host/error.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import { cloudHypervisorDriver } from "../../../lib/hypervisor/cloud_hypervisor.ts";
-import type { HotPlug, RunningGuest } from "../../../lib/hypervisor/types.ts";
+import type { HotPlug, RunningGuest } from "../../../lib/hypervisor/driver.ts";
 import { StandInCloudHypervisor, type StandInOptions } from "../../stand_in/cloud_hypervisor.ts";
 import { errorOf, TemporarySocket } from "./temporary_socket.ts";
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { directoryIdentity } from "../../../lib/host/files.ts";
-import { pipe } from "../../../lib/host/pipe.ts";
-import { run } from "../../../lib/host/process.ts";
-import { confinedProgram } from "../../../lib/lifecycle/confined.ts";
-import { type CopyWork, hostTar } from "../../../lib/lifecycle/copy_work.ts";
+import { directoryIdentity } from "../../../lib/host/files/files.ts";
+import { pipe } from "../../../lib/host/process/pipe.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { confinedProgram } from "../../../lib/lifecycle/protection/confined.ts";
+import { type CopyWork, hostTar } from "../../../lib/lifecycle/copy/copy_work.ts";
 import { confinedArgv } from "../../../lib/share/sftp.ts";
-import { tarHeader, tarTrailer } from "../../../lib/share/tar_entry.ts";
+import { tarHeader, tarTrailer } from "../../../lib/lifecycle/copy/tar_entry.ts";
 import { exampleRecord } from "../support/record.ts";
 import { testOnLinux } from "../support/systems.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { down } from "../../../lib/lifecycle/down.ts";
-import { clearClaims, hasStrayClaims } from "../../../lib/lifecycle/discard.ts";
+import { down } from "../../../lib/lifecycle/up/down.ts";
+import { clearClaims, hasStrayClaims } from "../../../lib/lifecycle/up/discard.ts";
 import { unfinishedClaims } from "../../../lib/state/claims.ts";
 import { claimOf, writeSlotOwner } from "../../../lib/state/slots.ts";
 import { statePaths, unfinishedRecordIds } from "../../../lib/state/store.ts";

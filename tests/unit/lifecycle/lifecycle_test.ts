@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Emit } from "../../../lib/host/progress.ts";
-import { Operation } from "../../../lib/lifecycle/operation.ts";
-import { guestDirectory } from "../../../lib/lifecycle/session.ts";
-import { act, type Step, undoAll } from "../../../lib/lifecycle/steps.ts";
+import type { Emit } from "../../../lib/base/progress.ts";
+import { Operation } from "../../../lib/lifecycle/machine/operation.ts";
+import { guestDirectory } from "../../../lib/lifecycle/machine/run_in_machine.ts";
+import { act, type Step, undoAll } from "../../../lib/lifecycle/machine/steps.ts";
 import { exampleRecord } from "../support/record.ts";
 
 function recorder(names: readonly string[], failing?: string) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LogReader } from "../../../lib/lifecycle/log_reader.ts";
+import { LogReader } from "../../../lib/lifecycle/machine/log_reader.ts";
 
 async function withFile(test: (file: string) => Promise<void>): Promise<void> {
   const file = await Deno.makeTempFile();

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { detectDarwin, thisMac } from "../../../lib/host/darwin.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { endProcess, isAlive } from "../../../lib/host/end_process.ts";
-import { exists } from "../../../lib/host/files.ts";
+import { endProcess, isAlive } from "../../../lib/host/root/end_process.ts";
+import { exists } from "../../../lib/host/files/files.ts";
 import type { Host, ProcessIdentity } from "../../../lib/host/host.ts";
-import { waitFor } from "../../../lib/host/wait.ts";
-import { endMachineWatch, startMachineWatch } from "../../../lib/lifecycle/machine_watch.ts";
+import { waitFor } from "../../../lib/base/wait.ts";
+import {
+  endMachineWatch,
+  startMachineWatch,
+} from "../../../lib/lifecycle/machine/machine_watch.ts";
 import {
   notePlaces,
   parseLack,
@@ -14,7 +17,7 @@ import {
   pauseText,
   readPause,
   requireRoom,
-} from "../../../lib/lifecycle/room.ts";
+} from "../../../lib/lifecycle/machine/room.ts";
 import type { VmRecord } from "../../../lib/state/record.ts";
 import { statePaths } from "../../../lib/state/store.ts";
 import { exampleRecord } from "../support/record.ts";

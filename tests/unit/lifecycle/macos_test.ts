@@ -1,11 +1,11 @@
 /** What nixbox says of a Mac: doctor's checks, and hints where vfkit fails. */
 import assert from "node:assert/strict";
-import { NixboxError } from "../../../lib/host/error.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import type { Host } from "../../../lib/host/host.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import type { Check } from "../../../lib/lifecycle/check.ts";
-import { macosChecks } from "../../../lib/lifecycle/doctor_macos.ts";
-import { explainVfkit } from "../../../lib/lifecycle/vfkit_hints.ts";
+import type { Check } from "../../../lib/lifecycle/doctor/check.ts";
+import { macosChecks } from "../../../lib/lifecycle/doctor/doctor_macos.ts";
+import { explainVfkit } from "../../../lib/lifecycle/boot/macos/vfkit_hints.ts";
 
 const here = await detectHost();
 const directory = await Deno.makeTempDir();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { expandHome } from "../../../lib/host/paths.ts";
-import { makePlan, type PlanInput } from "../../../lib/lifecycle/plan.ts";
+import { expandHome } from "../../../lib/base/paths.ts";
+import { makePlan, type PlanInput } from "../../../lib/lifecycle/boot/linux/tap_plan.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 import { exampleFacts } from "../support/facts.ts";
 

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import type { Host } from "../../../lib/host/host.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { exists } from "../../../lib/host/files.ts";
-import { run } from "../../../lib/host/process.ts";
-import { changedObeyed, noteObeyed } from "../../../lib/lifecycle/obeyed_changes.ts";
-import { makePlaceholders, releaseProtection } from "../../../lib/lifecycle/placeholders.ts";
-import { findProtection } from "../../../lib/lifecycle/protect.ts";
+import { exists } from "../../../lib/host/files/files.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { changedObeyed, noteObeyed } from "../../../lib/lifecycle/protection/obeyed_changes.ts";
+import {
+  makePlaceholders,
+  releaseProtection,
+} from "../../../lib/lifecycle/protection/placeholders.ts";
+import { findProtection } from "../../../lib/lifecycle/protection/protect.ts";
 import { obeyedByDefault } from "../../../lib/share/obeyed.ts";
 import { exampleRecord } from "../support/record.ts";
 

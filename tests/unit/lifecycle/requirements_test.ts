@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { Config } from "../../../lib/config/types.ts";
+import type { Config } from "../../../lib/config/config.ts";
 import { detectLinux } from "../../../lib/host/linux.ts";
-import { parseDnsmasqVersion, requireNetwork } from "../../../lib/lifecycle/requirements.ts";
+import { parseDnsmasqVersion, requireNetwork } from "../../../lib/lifecycle/boot/requirements.ts";
 
 const options = "Compile time options: IPv6 GNU-getopt DBus no-UBus DHCP ipset nftset auth\n";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { stateVersionOf } from "../../../lib/build/state_version.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { noteStateVersion, versionOfDisk } from "../../../lib/lifecycle/state_version.ts";
+import { noteStateVersion, versionOfDisk } from "../../../lib/lifecycle/project/state_version.ts";
 import { forgetMachine, removeDisks } from "../../../lib/state/kept.ts";
 import { makeTree, withTree } from "../build/tree.ts";
 

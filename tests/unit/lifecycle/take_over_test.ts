@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { findProject } from "../../../lib/config/find.ts";
 import { projectKeys } from "../../../lib/guest/keys.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { exists } from "../../../lib/host/files.ts";
+import { exists } from "../../../lib/host/files/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
-import { run } from "../../../lib/host/process.ts";
-import { checkProject } from "../../../lib/lifecycle/doctor_project.ts";
-import { setUp } from "../../../lib/lifecycle/setup.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { checkProject } from "../../../lib/lifecycle/doctor/doctor_project.ts";
+import { setUp } from "../../../lib/lifecycle/project/setup.ts";
 import { loadAcceptedConfig } from "../../../lib/lifecycle/trust/consent.ts";
 
 /** A project as the earlier tool left it, and a host whose state is in its own directory. */

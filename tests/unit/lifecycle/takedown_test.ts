@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { exists } from "../../../lib/host/files.ts";
+import { exists } from "../../../lib/host/files/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
-import { takeDown } from "../../../lib/lifecycle/takedown.ts";
+import { takeDown } from "../../../lib/lifecycle/boot/teardown.ts";
 import { statePaths } from "../../../lib/state/store.ts";
 import { exampleRecord } from "../support/record.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { exists } from "../../../lib/host/files.ts";
-import { run } from "../../../lib/host/process.ts";
-import { stageTrackedCopies } from "../../../lib/lifecycle/tracked_copies.ts";
+import { exists } from "../../../lib/host/files/files.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { stageTrackedCopies } from "../../../lib/lifecycle/protection/tracked_copies.ts";
 import { copiesOf } from "../../../lib/share/covers.ts";
 import { testOnLinux } from "../support/systems.ts";
 

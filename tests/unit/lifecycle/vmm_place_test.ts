@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { programDirectories } from "../../../lib/host/private_root.ts";
-import { placedVmm, vmmRoot, withPlacesFor } from "../../../lib/lifecycle/vmm_place.ts";
+import { programDirectories } from "../../../lib/host/confinement/private_root.ts";
+import { placedVmm, vmmRoot, withPlacesFor } from "../../../lib/lifecycle/boot/linux/vmm_place.ts";
 import { namedPaths } from "../../../lib/runner/named_paths.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 

@@ -1,7 +1,10 @@
 /** The plan of `up` where a guest is reached over vsock alone: every field, as a pure function. */
 import assert from "node:assert/strict";
-import type { Config } from "../../../lib/config/types.ts";
-import { makeVsockPlan, type VsockPlanInput } from "../../../lib/lifecycle/vsock_plan.ts";
+import type { Config } from "../../../lib/config/config.ts";
+import {
+  makeVsockPlan,
+  type VsockPlanInput,
+} from "../../../lib/lifecycle/boot/macos/vsock_plan.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 import { exampleConfig, exampleFacts } from "../support/facts.ts";
 

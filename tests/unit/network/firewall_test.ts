@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { slotAddresses } from "../../../lib/network/addresses.ts";
-import { firewallRules } from "../../../lib/network/firewall.ts";
-import { hostRules, routingBatch } from "../../../lib/network/host_rules.ts";
-import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import { slotAddresses } from "../../../lib/network/policy/addresses.ts";
+import { firewallRules } from "../../../lib/network/rules/firewall.ts";
+import { hostRules, routingBatch } from "../../../lib/network/rules/host_rules.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy/policy.ts";
 import { examplePolicy } from "../support/record.ts";
 
 const filtered: NetworkPolicy = { ...examplePolicy, mode: "filtered", ports: [22, 80, 443] };

@@ -1,15 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { slotAddresses } from "../../../lib/network/addresses.ts";
-import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers } from "../../../lib/network/dnsmasq.ts";
-import { inspectorConfig, inspectorNames, inspectorPaths } from "../../../lib/network/inspector.ts";
+import { slotAddresses } from "../../../lib/network/policy/addresses.ts";
+import { dnsmasqConfig, dnsmasqPaths, dnsmasqServers } from "../../../lib/network/dns/dnsmasq.ts";
+import {
+  inspectorConfig,
+  inspectorNames,
+  inspectorPaths,
+} from "../../../lib/network/inspector/inspector.ts";
 import {
   inspected,
   isNameAllowed,
   needsInspector,
   type NetworkPolicy,
   plainPorts,
-} from "../../../lib/network/policy.ts";
+} from "../../../lib/network/policy/policy.ts";
 import { examplePolicy } from "../support/record.ts";
 
 const filtered: NetworkPolicy = { ...examplePolicy, mode: "filtered", domains: ["x.test"] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { addressesOf, macOf, slotAddresses } from "../../../lib/network/addresses.ts";
+import { addressesOf, macOf, slotAddresses } from "../../../lib/network/policy/addresses.ts";
 import { parseResolvConf, upstreamResolvers } from "../../../lib/network/resolvers.ts";
-import { createTapBatch, openTapBatch } from "../../../lib/network/tap.ts";
+import { createTapBatch, openTapBatch } from "../../../lib/network/namespace/tap.ts";
 
 Deno.test("every slot has names and addresses of its own", () => {
   const all = Array.from({ length: 64 }, (_, slot) => slotAddresses(slot));

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { readDnsmasqLog } from "../../../lib/network/dnsmasq_log.ts";
-import { readInspectorLog } from "../../../lib/network/inspector_log.ts";
-import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import { readDnsmasqLog } from "../../../lib/network/dns/dnsmasq_log.ts";
+import { readInspectorLog } from "../../../lib/network/inspector/inspector_log.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy/policy.ts";
 import {
   refusalOfAddress,
   refusalsOfNames,
   type RefusedAddress,
-} from "../../../lib/network/refusals.ts";
-import { parseRefusedSets } from "../../../lib/network/refused_sets.ts";
+} from "../../../lib/network/rules/refusals.ts";
+import { parseRefusedSets } from "../../../lib/network/rules/refused_sets.ts";
 import { examplePolicy } from "../support/record.ts";
 
 const policy: NetworkPolicy = { ...examplePolicy, mode: "filtered", domains: ["ok.test"] };

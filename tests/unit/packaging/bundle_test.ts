@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ownCommand } from "../../../lib/host/own_command.ts";
-import { run } from "../../../lib/host/process.ts";
-import { makeBundle } from "../../../lib/packaging/bundle.ts";
+import { ownCommand } from "../../../lib/host/process/own_command.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { makeBundle } from "../../../packaging/bundle.ts";
 
 const root = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 

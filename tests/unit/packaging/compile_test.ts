@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { NixboxError } from "../../../lib/host/error.ts";
-import { run } from "../../../lib/host/process.ts";
-import { unpackOnce } from "../../../lib/host/unpack.ts";
-import { makeExecutable, readOptions } from "../../../lib/packaging/compile.ts";
-import { compileBundle, NoRuntime } from "../../../lib/packaging/compiled.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { unpackOnce } from "../../../lib/host/files/unpack.ts";
+import { makeExecutable, readOptions } from "../../../packaging/compile.ts";
+import { compileBundle, NoRuntime } from "../../../packaging/compiled.ts";
 
 const root = new URL("../../..", import.meta.url).pathname.replace(/\/$/, "");
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { commandNames } from "../../../lib/packaging/bundle.ts";
-import { manPage } from "../../../lib/packaging/man_page.ts";
+import { commandNames } from "../../../packaging/bundle.ts";
+import { manPage } from "../../../packaging/man_page.ts";
 
 const help = `USAGE
   nixbox up

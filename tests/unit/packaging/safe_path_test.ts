@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-const file = new URL("../../../lib/packaging/safe_path.sh", import.meta.url).pathname;
+const file = new URL("../../../packaging/safe_path.sh", import.meta.url).pathname;
 
 for (const shell of ["/bin/sh", "/bin/bash"]) {
   Deno.test(`what is installed looks for no program in a project, or by a relative path: ${shell}`, async () => {

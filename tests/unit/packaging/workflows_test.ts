@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { version } from "../../../cmd/version.ts";
-import { targets } from "../../../lib/packaging/compile.ts";
+import { targets } from "../../../packaging/compile.ts";
 
 const root = new URL("../../../", import.meta.url);
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { lexSimpleCommand } from "../../../lib/runner/lexer.ts";
 import { type RunnerScript, writeScript } from "../../../lib/runner/script.ts";
 

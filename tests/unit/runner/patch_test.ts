@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert/strict";
-import { NixboxError } from "../../../lib/host/error.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import {
   patchRunner,
   readRunner,

@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
-import { NixboxError } from "../../../lib/host/error.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
 import { readRunner, type RunnerView, writeRunner } from "../../../lib/runner/mod.ts";
 import { argvOf, fixture, type FixtureName, fixtureText } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { modeFilter } from "../../../lib/share/seccomp.ts";
 import { testOnLinux } from "../support/systems.ts";
 import { runBpf } from "./classic_bpf.ts";

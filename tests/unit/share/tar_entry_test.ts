@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { run } from "../../../lib/host/process.ts";
-import { tarHeader, tarTrailer } from "../../../lib/share/tar_entry.ts";
+import { run } from "../../../lib/host/process/run.ts";
+import { tarHeader, tarTrailer } from "../../../lib/lifecycle/copy/tar_entry.ts";
 
 async function archive(name: string, content: Uint8Array, mode: number, mtime: number) {
   const file = await Deno.makeTempFile();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { testOnLinux } from "../support/systems.ts";
-import { directoryIdentity, exists } from "../../../lib/host/files.ts";
+import { directoryIdentity, exists } from "../../../lib/host/files/files.ts";
 import { masksFor } from "../../../lib/share/masks.ts";
 import { copiesOf, pinsFor } from "../../../lib/share/covers.ts";
 import { virtiofsdArgv, type VirtiofsdShare } from "../../../lib/share/virtiofsd.ts";

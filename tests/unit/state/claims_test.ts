@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Host } from "../../../lib/host/host.ts";
-import { pidInLocks } from "../../../lib/host/lock_holder.ts";
-import { run } from "../../../lib/host/process.ts";
+import { pidInLocks } from "../../../lib/host/process/lock_holder.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { readClaim } from "../../../lib/state/claims.ts";
 import { isSharedDirectorySafe, slotLockFile } from "../../../lib/state/shared_directory.ts";
 import { lockAsRoot } from "../../../lib/state/slot_lock.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { NixboxError } from "../../../lib/host/error.ts";
-import { run } from "../../../lib/host/process.ts";
+import { NixboxError } from "../../../lib/base/error.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import {
   isAcceptedHash,
   keepLastAccepted,

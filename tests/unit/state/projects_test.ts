@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { knownProjects, noteProject } from "../../../lib/state/projects.ts";
-import { privateDirectories, requireHidden } from "../../../lib/lifecycle/private_directories.ts";
+import {
+  privateDirectories,
+  requireHidden,
+} from "../../../lib/lifecycle/protection/private_directories.ts";
 import { detectHost } from "../../../lib/host/detect.ts";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import { exampleRecord } from "../support/record.ts";
 
 const detected = await detectHost();

@@ -8,7 +8,7 @@ import {
   isOneOf,
   isOptional,
   isString,
-} from "../../../lib/state/shape.ts";
+} from "../../../lib/base/shape.ts";
 import { isVmRecord } from "../../../lib/state/record.ts";
 import { exampleRecord } from "../support/record.ts";
 

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
 import type { Host } from "../../../lib/host/host.ts";
-import { run } from "../../../lib/host/process.ts";
+import { run } from "../../../lib/host/process/run.ts";
 import {
   addGuestWritable,
   guestWritableFile,
   readGuestWritable,
 } from "../../../lib/state/guest_writable.ts";
 import { listRecords, lockProject, readRecord, statePaths } from "../../../lib/state/store.ts";
-import { findLeftovers } from "../../../lib/lifecycle/leftovers.ts";
-import { discardMachine } from "../../../lib/lifecycle/discard.ts";
+import { findLeftovers } from "../../../lib/lifecycle/doctor/leftovers.ts";
+import { discardMachine } from "../../../lib/lifecycle/up/discard.ts";
 import { exampleRecord } from "../support/record.ts";
 
 const { id } = exampleRecord;

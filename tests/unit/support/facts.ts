@@ -1,6 +1,6 @@
-import type { Config } from "../../../lib/config/types.ts";
-import { privilegeOf } from "../../../lib/host/privilege.ts";
-import type { MachineFacts } from "../../../lib/lifecycle/machine_plan.ts";
+import type { Config } from "../../../lib/config/config.ts";
+import { privilegeOf } from "../../../lib/host/root/privilege.ts";
+import type { MachineFacts } from "../../../lib/lifecycle/boot/machine_plan.ts";
 
 /** A config with everything that a plan looks at. */
 export const exampleConfig: Config = {

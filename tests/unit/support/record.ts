@@ -1,4 +1,4 @@
-import type { NetworkPolicy } from "../../../lib/network/policy.ts";
+import type { NetworkPolicy } from "../../../lib/network/policy/policy.ts";
 import type { VmRecord } from "../../../lib/state/record.ts";
 
 /** What an open network lets a guest reach. */

@@ -5,8 +5,8 @@ import {
   Gathered,
   type GatherLimits,
 } from "../../../../lib/lifecycle/trust/gathered.ts";
-import { exists } from "../../../../lib/host/files.ts";
-import { run } from "../../../../lib/host/process.ts";
+import { exists } from "../../../../lib/host/files/files.ts";
+import { run } from "../../../../lib/host/process/run.ts";
 import { requireReadableNames } from "../../../../lib/lifecycle/trust/names.ts";
 import { Snapshot } from "../../../../lib/lifecycle/trust/snapshot.ts";
 import { withTree } from "../../build/tree.ts";

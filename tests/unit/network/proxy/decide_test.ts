@@ -1,8 +1,8 @@
 import type { OwnAddress } from "../../../../lib/network/proxy/decide.ts";
 import assert from "node:assert/strict";
 import { addressesToDial, problemWithPlace } from "../../../../lib/network/proxy/decide.ts";
-import { parseIpv6 } from "../../../../lib/host/ipv6.ts";
-import type { NetworkPolicy } from "../../../../lib/network/policy.ts";
+import { parseIpv6 } from "../../../../lib/base/ipv6.ts";
+import type { NetworkPolicy } from "../../../../lib/network/policy/policy.ts";
 import { examplePolicy } from "../../support/record.ts";
 
 const policy: NetworkPolicy = {

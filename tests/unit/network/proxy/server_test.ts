@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { NetworkPolicy } from "../../../../lib/network/policy.ts";
+import type { NetworkPolicy } from "../../../../lib/network/policy/policy.ts";
 import { readProxyLog } from "../../../../lib/network/proxy/log.ts";
 import { textOf } from "../../../../lib/network/proxy/stream.ts";
 import {
