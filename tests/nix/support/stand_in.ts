@@ -42,7 +42,10 @@ export async function flakeSources(): Promise<string> {
   const root = new URL("../../..", import.meta.url).pathname;
   // Not in /tmp, which may be in memory and small.
   const directory = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "nixbox-flake-" });
-  const names = ["flake.nix", "nix", "cmd", "lib", "main.ts", "mod.ts", "deno.json", "deno.lock"];
+  const names = [
+    ...["flake.nix", "nix", "cmd", "lib", "packaging", "main.ts", "mod.ts"],
+    ...["deno.json", "deno.lock"],
+  ];
   for (const name of names) await run(["cp", "-R", `${root}${name}`, directory]);
   await lockStandIns(directory);
   return directory;
