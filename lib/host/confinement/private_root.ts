@@ -44,25 +44,63 @@ export const plainDevices: readonly string[] = [
   ...["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
 ];
 
-// A fixed script. Arguments: the place, then "ro PATH", "file PATH" and "rw PATH" up to "--", then the
-// command that goes in. What is not there is left out. A symlink among directories is made again as it is: what
-// it leads to must be shown, too. In a user namespace the kernel shows a directory with all that is mounted below or not at
-// all, and each of those mounts is made read-only (mountinfo writes a space as \040).
-const makeRoot = "set -e; place=$1; shift; " +
-  'mount -t tmpfs -o mode=755,size=1m,nosuid,nodev none "$place"; ' +
-  'mkdir "$place/tmp" "$place/proc" "$place/dev" "$place/etc"; ' +
-  'mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev,noexec none "$place/tmp"; ' +
-  'while [ "$1" != -- ]; do how=$1 path=$2 at=$place$2; shift 2; ' +
-  'if [ "$how" = ro ] && [ -L "$path" ]; then mkdir -p "${at%/*}"; ln -s "$(readlink "$path")" "$at"; continue; ' +
-  'elif [ -d "$path" ]; then [ "$how" != file ] || continue; mkdir -p "$at"; ' +
-  'elif [ -e "$path" ]; then mkdir -p "${at%/*}"; : >"$at"; else continue; fi; ' +
-  'mount --rbind -- "$path" "$at"; [ "$how" != rw ] || continue; mount -o remount,bind,ro "$at"; ' +
-  '[ ! -d "$at" ] || while read -r _ _ _ _ below _; do case $below in "$at"/*) ' +
-  'mount -o remount,bind,ro "$(printf %b "$below")";; esac; done </proc/self/mountinfo; ' +
-  "done; shift; " +
-  // Of its own processes; where a container hides parts of /proc, there is none.
-  'mount -t proc -o nosuid,nodev,noexec none "$place/proc" 2>/dev/null || :; ' +
-  'mount -o remount,bind,ro "$place"; exec "$@"';
+// A fixed script. Arguments: the place, how fstab(5) writes it, then triples up to "--": "ro", "file" or
+// "rw", a path, how fstab writes that; then the command that goes in. What is not there is left out. A
+// symlink at the top is made again as it is: what it leads to must be shown, too. In a user namespace
+// the kernel shows a directory with all that is mounted below or not at all, and each of those mounts is
+// made read-only. One mount(8) for all, since each process counts: `up` waits for them.
+const makeRoot = `set -ef
+place=$1 text=$2; shift 2
+newline='
+'
+mount -t tmpfs -o mode=755,size=1m,nosuid,nodev none "$place"
+mkdir "$place/tmp" "$place/proc" "$place/dev" "$place/etc"
+mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev,noexec none "$place/tmp"
+while [ "$1" != -- ]; do
+  how=$1 path=$2 options=rbind
+  if [ "$how" = ro ] && [ -L "$path" ] && [ "\${path%/*}" = "" ]; then
+    links=$links$path$newline; shift 3; continue
+  elif [ -d "$path" ] && [ "$how" != file ]; then directories=$directories$place$path$newline
+  elif [ -e "$path" ] && [ ! -d "$path" ]; then
+    directories=$directories$place\${path%/*}$newline files=$files$place$path$newline
+  else shift 3; continue; fi
+  [ "$how" = rw ] || { options=rbind,ro; sealed=$sealed$text$3$newline; }
+  mounts="$mounts$3 $text$3 none $options 0 0$newline"
+  shift 3
+done
+shift
+IFS=$newline
+mkdir -p $directories
+for file in $files; do : >"$file"; done
+[ -z "$links" ] || cp -P $links "$place/"
+printf %s "$mounts" >"$place/etc/fstab"
+mount --all --fstab "$place/etc/fstab"
+: >"$place/etc/fstab"
+while read -r line; do
+  # "ID PARENT DEVICE ROOT PLACE ...", each as fstab has it.
+  line=\${line#* * * * } line=\${line%% *}
+  case $line in "$text"/*) ;; *) continue;; esac
+  for top in $sealed; do
+    case $line in "$top"/*)
+      # printf's octal numbers begin with 0, or a digit that follows would count.
+      mount -o remount,bind,ro "$(printf %b "$(printf %s "$line" | sed 's/\\\\/\\\\0/g')")"
+    esac
+  done
+done </proc/self/mountinfo
+unset IFS
+# Of its own processes; where a container hides parts of /proc, there is none.
+mount -t proc -o nosuid,nodev,noexec none "$place/proc" 2>/dev/null || :
+mount -o remount,bind,ro "$place"
+exec "$@"
+`;
+
+/** A path as fstab(5) has it: blanks, tabs, newlines and backslashes as octal numbers. */
+function inFstab(path: string): string {
+  return path.replace(
+    /[ \t\n\\]/g,
+    (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+}
 
 /**
  * The command that runs `argv` with a file system and processes of its own (mount_namespaces(7),
@@ -85,14 +123,14 @@ export function privateRootArgv(
     groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
   ];
   const shown = [
-    ...root.readonly.flatMap((path) => ["ro", path]),
-    ...(root.files ?? []).flatMap((path) => ["file", path]),
-    ...root.writable.flatMap((path) => ["rw", path]),
+    ...root.readonly.flatMap((path) => ["ro", path, inFstab(path)]),
+    ...(root.files ?? []).flatMap((path) => ["file", path, inFstab(path)]),
+    ...root.writable.flatMap((path) => ["rw", path, inFstab(path)]),
   ];
   return [
     ...["unshare", "--fork", "--pid", "--mount", "--propagation=private"],
     ...[...(byUser ? ["--user", "--map-root-user"] : []), "--"],
-    ...["sh", "-c", makeRoot, "sh", root.place],
+    ...["sh", "-c", makeRoot, "sh", root.place, inFstab(root.place)],
     ...[...shown, "--"],
     ...["chroot", root.place, setpriv, ...become],
     `--bounding-set=${["-all", ...(root.kept ?? []).map((name) => `+${name}`)].join(",")}`,

@@ -63,15 +63,52 @@ testOnLinux("a program in a private root has no capability, and no way out", asy
   for (const what of [/mount: /, /chroot/, /\/made/, /mknod/, /kill/]) assert.match(stderr, what);
 });
 
-testOnLinux("what is not there is left out, and links are links", async () => {
-  const directory = await Deno.makeTempDir();
-  await Deno.symlink("/nowhere", `${directory}/link`);
-  const { stdout, code } = await inside(`readlink ${directory}/link; ls ${directory}`, {
-    readonly: [`${directory}/link`, `${directory}/missing`],
+testOnLinux("what is not there is left out; links at the top are links", async () => {
+  const directory = `${await Deno.makeTempDir()}/a \\place, with\tall`;
+  await Deno.mkdir(directory);
+  await Deno.writeTextFile(`${directory}/file`, "shown");
+  await Deno.symlink("file", `${directory}/link`);
+  const script = `cat '${directory}/link'; ls '${directory}'; readlink /bin || echo directory`;
+  const { stdout, stderr } = await inside(script, {
+    readonly: [`${directory}/missing`],
+    files: [`${directory}/link`],
   });
-  assert.equal(code, 0);
-  assert.equal(stdout, "/nowhere\nlink\n");
+  const bin = await Deno.readLink("/bin").catch(() => "directory");
+  assert.equal(stdout, `shownlink\n${bin}\n`, stderr);
   await Deno.remove(directory, { recursive: true });
+});
+
+testOnLinux("what is mounted below a directory that is read-only is read-only, too", async () => {
+  const directory = `${await Deno.makeTempDir()}/a 7 \\ 1`;
+  await Deno.mkdir(directory);
+  await Deno.mkdir(`${directory}/below`);
+  const place = await Deno.makeTempDir();
+  const root = { place, readonly: [...programDirectories, directory] };
+  const script = `touch '${directory}/below/made' '${directory}/made'; ls '${directory}/below'`;
+  const argv = privateRootArgv(
+    { ...root, writable: [], cwd: "/" },
+    "user-namespace",
+    user,
+    [],
+    tools,
+    ["/bin/sh", "-c", script],
+  );
+  // A mount of another user namespace's, as the host's are.
+  const mounting = 'mount -t tmpfs none "$0/below" && : >"$0/below/old" && exec "$@"';
+  const outer = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--mount",
+    "sh",
+    "-c",
+    mounting,
+    directory,
+  ];
+  const { stdout, stderr } = await run([...outer, ...argv], { accept: "any" });
+  assert.equal(stdout, "old\n", stderr);
+  assert.equal(stderr.match(/Read-only file system/g)?.length, 2, stderr);
+  for (const one of [directory, place]) await Deno.remove(one, { recursive: true });
 });
 
 testOnLinux("what may be a part of a path shows a file, and no directory", async () => {
