@@ -67,9 +67,9 @@ async function assertAsksRootOnce(directory: string): Promise<void> {
 
 Deno.test("what root runs for an ordinary user ends in time", async (t) => {
   const program = `
-    import { runAsRoot } from "/src/lib/host/as_root.ts";
-    import { run } from "/src/lib/host/process.ts";
-    import { privilegeOf } from "/src/lib/host/privilege.ts";
+    import { runAsRoot } from "/src/lib/host/root/as_root.ts";
+    import { run } from "/src/lib/host/process/run.ts";
+    import { privilegeOf } from "/src/lib/host/root/privilege.ts";
     const started = performance.now();
     const host = { privilege: privilegeOf(Deno.uid()) };
     const work = Deno.args[0] === "as root"
