@@ -39,10 +39,11 @@ export interface ServerTools extends InnerTools {
 /**
  * The command that serves one share (virtiofsd 1.13's options).
  *
- * In a user namespace with only the caller mapped (to root), virtiofsd can confine itself by chroot
- * and can become nobody else. Whoever the guest's user is, what it makes is the caller's, and what is
- * the caller's is the guest's user's. Where users may make none, root makes a file system for it in
- * which there are the share and its socket, and nothing else of the user's.
+ * In a user namespace with only the caller mapped (to root), virtiofsd can become nobody else. Whoever
+ * the guest's user is, what it makes is the caller's, and what is the caller's is the guest's user's.
+ * Whoever makes its namespaces, it has a file system in which there are the share and its socket, and
+ * nothing else of the user's. virtiofsd's own chroot is not enough: it comes after the file with the
+ * process id, whose place the hypervisor can make a link, and a descriptor of /proc leads out of it.
  *
  * @param filter What the command is put behind so that no set-user-id file comes to be; the filter
  * holds for all that it starts.
@@ -54,28 +55,19 @@ export function virtiofsdArgv(
   isolation: Isolation,
   filter: readonly string[],
 ): readonly string[] {
-  const cover = ["sh", "-c", `${coverScript}exec "$@"`, "sh", ...coverArguments(share, share.root)];
-  const serve = [tools.virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.root}`];
-  const options = ["--log-level=warn", ...(share.readonly ? ["--readonly"] : [])];
-  if (share.overlay) options.push("--no-announce-submounts");
-  if (isolation === "user-namespace") {
-    return [
-      ...filter,
-      ...["unshare", "--user", "--map-root-user", "--mount", "--propagation=private"],
-      ...cover,
-      ...serve,
-      "--sandbox=chroot",
-      ...translation(ids, 0, 0),
-      ...options,
-    ];
-  }
+  const byUser = isolation === "user-namespace";
+  // In a namespace of the user's the caller is root.
+  const user = byUser ? { uid: 0, gid: 0 } : { uid: ids.hostUid, gid: ids.hostGid };
+  const isRoot = user.uid === 0;
   const server = [
     ...filter,
-    ...serve,
+    ...[tools.virtiofsd, `--socket-path=${share.socket}`, `--shared-dir=${share.root}`],
     "--sandbox=none",
-    ...(ids.hostUid === 0 ? ["--modcaps=-fsetid:-mknod:-setfcap"] : []),
-    ...translation(ids, ids.hostUid, ids.hostGid),
-    ...options,
+    ...(isRoot ? ["--modcaps=-fsetid:-mknod:-setfcap"] : []),
+    ...translation(ids, user.uid, user.gid),
+    "--log-level=warn",
+    ...(share.readonly ? ["--readonly"] : []),
+    ...(share.overlay ? ["--no-announce-submounts"] : []),
   ];
   const root = {
     place: `${besideShare(share)}.apart`,
@@ -86,17 +78,18 @@ export function virtiofsdArgv(
     ],
     writable: [...plainDevices, parentOf(share.socket), share.root],
     cwd: "/",
+    needsProc: true,
     // It sets its own, and would have to be given them. Root that may keep the set-user-id bit of what
     // it writes to could give a program that is there another content.
-    kept: ids.hostUid === 0
-      ? ["chown", "dac_override", "fowner", "setgid", "setuid", "setpcap"]
-      : [],
+    kept: isRoot ? ["chown", "dac_override", "fowner", "setgid", "setuid", "setpcap"] : [],
   };
-  const user = { uid: ids.hostUid, gid: ids.hostGid };
+  const cover = ["sh", "-c", `${coverScript}exec "$@"`, "sh", ...coverArguments(share, share.root)];
   return [
-    ...["unshare", "--mount", "--propagation=private"],
+    ...["unshare", ...(byUser ? ["--user", "--map-root-user"] : [])],
+    ...["--mount", "--propagation=private"],
     ...cover,
-    ...privateRootArgv(root, isolation, user, [], tools, server),
+    // Who is root in the first namespaces makes the others, too.
+    ...privateRootArgv(root, "root-mount-namespace", user, [], tools, server),
   ];
 }
 

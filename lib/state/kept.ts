@@ -5,6 +5,7 @@ import {
   removeIfExists,
   writeTextAtomically,
 } from "../host/files/files.ts";
+import { removeTree } from "../host/files/remove_tree.ts";
 import type { Host } from "../host/host.ts";
 import { isRelease } from "../base/nixos_release.ts";
 import { statePaths } from "./store.ts";
@@ -109,7 +110,7 @@ async function removeFrom(
   const removed: string[] = [];
   for (const name of names) {
     const path = `${directory}/${name}`;
-    if (name !== "logs") await removeIfExists(path);
+    if (name !== "logs") await removeTree(path);
     else if (!await emptyDirectory(path)) continue;
     if (!name.startsWith(versionFile)) removed.push(name);
   }

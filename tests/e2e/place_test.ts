@@ -38,6 +38,8 @@ try "may get one" sh -c '! grep -q "^CapBnd:.0000000000000000$" /proc/self/statu
 try "may get rights from a file" grep -q "^NoNewPrivs:.0$" /proc/self/status
 try "reads a disk of the host" sh -c 'ls /dev/sd* /dev/vd* /dev/nvme*'
 try "reads the kernel's messages" ls /dev/kmsg
+try "sets the kernel" sh -c ': >>/proc/sys/kernel/core_pattern'
+try "sees the user's shared memory" perl -e "exit !defined shmget($SHARED_MEMORY, 1, 0)"
 # What it needs, so that a test that reaches nothing at all fails.
 try "sees its disks" test -w "$STATE/projects/$ID/disks"
 try "sees its control socket" test -S "$RUNTIME/vmm/api.sock"
@@ -45,6 +47,9 @@ try "sees programs" test -x /usr/bin/env
 try "has no way to make programs run" sh -c 'cp /usr/bin/env /tmp/env && ! /tmp/env'
 true
 `;
+
+/** The key of memory that a program of each user's shares (shmget(2)). */
+const sharedMemory = { root: 0x6e69, dev: 0x6e6a };
 
 const expected = [
   ...["sees its disks", "sees its control socket", "sees programs"],
@@ -70,6 +75,9 @@ for (const [who, user, hasNamespaces] of hosts) {
       ], { cwd: directory, accept: "any", timeoutMs: 120_000 });
     if (user === "dev") await run(["chown", "-R", "dev:dev", directory]);
     await Deno.writeTextFile(`${home}/secret`, "secret", { mode: 0o644 });
+    if (user === "dev") await run(["chown", "dev:dev", `${home}/secret`]);
+    const share = `defined shmget(${sharedMemory[user]}, 4096, 01600) or die`;
+    await run([...nixbox, "perl", "-e", share]);
     assert.equal((await call("trust", "--yes")).code, 0);
     const up = await call("up", "--runner", "/lab/runner");
     assert.equal(up.code, 0, up.stderr);
@@ -107,6 +115,7 @@ for (const [who, user, hasNamespaces] of hosts) {
           SECRETS: record.secretsDirectory,
           ID: machine.id,
           PID_OF_TEST: `${Deno.pid}`,
+          SHARED_MEMORY: `${sharedMemory[user]}`,
         },
       });
       assert.deepEqual(stdout.trim().split("\n"), expected);
@@ -121,7 +130,27 @@ for (const [who, user, hasNamespaces] of hosts) {
         const seen = await Deno.readTextFile(`/proc/${process.pid}/status`);
         assert.match(seen, /^Seccomp:\t2$/m);
         assert.match(seen, /^NoNewPrivs:\t1$/m);
+        for (const kind of ["pid", "ipc", "mnt"]) {
+          const [its, own] = [process.pid, "self"].map((one) =>
+            Deno.readLinkSync(`/proc/${one}/ns/${kind}`)
+          );
+          assert.notEqual(its, own, kind);
+        }
+        // By a directory outside of its root it would find all of the host's: openat(2) with "..".
+        const held = [...Deno.readDirSync(`/proc/${process.pid}/fd`)]
+          .map(({ name }) => Deno.readLinkSync(`/proc/${process.pid}/fd/${name}`))
+          .filter((path) => /\/proc\/\d+\/fd$/.test(path));
+        assert.ok(held.length > 0);
+        for (const path of held) assert.match(path, /\.sock\.apart\/proc\//);
       }
+    });
+
+    await t.step("no link that it plants among its sockets leads a server elsewhere", async () => {
+      await Deno.mkdir(`${directory}/planted`);
+      const link = `${record.runtimeDirectory}/vmm/share${record.shares.length}.sock.pid`;
+      await Deno.symlink(`${home}/secret`, link);
+      assert.equal((await call("mount", "planted:/mnt/planted")).code, 1);
+      assert.equal(await Deno.readTextFile(`${home}/secret`), "secret");
     });
 
     await t.step("a share comes and goes while it runs, and down ends all", async () => {

@@ -5,7 +5,7 @@ import { run } from "../../lib/host/process/run.ts";
 import { waitFor } from "../../lib/base/wait.ts";
 import { longestLog } from "../../lib/lifecycle/machine/machine_watch.ts";
 import { EmptySlot } from "./support/engine.ts";
-import { onMac, TestProject } from "./support/machine.ts";
+import { nixboxArgv, onMac, TestProject } from "./support/machine.ts";
 import { assertNothingLeft } from "./support/traces.ts";
 
 const state = "/root/.local/state/nixbox";
@@ -80,6 +80,26 @@ async function untilState(
 const grow = (file: string, megabytes: number) =>
   `for i in $(seq ${megabytes}); do head -c 1000000 /dev/zero; sleep 0.03; done | ` +
   `sudo sh -c 'cat >>${file}' && echo all of it`;
+
+Deno.test("a guest that closes its share's top is paused all the same", async () => {
+  await using disk = await SmallDisk.make("/var/tmp/closed", 400);
+  await Deno.chown(disk.path, 1000, 1000);
+  await using project = await TestProject.make(
+    `mounts = [ { source = "${disk.path}"; target = "/small"; } ];`,
+    "box",
+    ["as-dev", ...nixboxArgv()],
+  );
+  await run(["chown", "-R", "dev:dev", project.directory]);
+  await disk.leave(70);
+  await project.mustUp();
+  const growing = project.call(["run", `sudo chmod 0 /small; ${grow("/small/file", 80)}`]);
+  const { paused } = await untilState(project, "paused");
+  assert.equal(paused?.path, disk.path);
+  await disk.free();
+  assert.equal((await growing).stdout, "all of it\n");
+  assert.equal((await project.down()).code, 0);
+  await assertNothingLeft();
+});
 
 Deno.test("a share that fills the host's file system: the machine is paused, told, and goes on where it was", async (t) => {
   await using disk = await SmallDisk.make("/var/tmp/small", 400);

@@ -18,6 +18,8 @@ export interface PrivateRoot {
   readonly writable: readonly string[];
   /** Where the program starts; one of those that are shown. */
   readonly cwd: string;
+  /** Whether the program does not run without /proc. */
+  readonly needsProc?: boolean;
   /** Capabilities that root keeps, as setpriv(1) names them: none, where nothing is said. */
   readonly kept?: readonly string[];
 }
@@ -44,13 +46,14 @@ export const plainDevices: readonly string[] = [
   ...["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
 ];
 
-// A fixed script. Arguments: the place, how fstab(5) writes it, then triples up to "--": "ro", "file" or
+// A fixed script. Arguments: the place, whether /proc is "needed", then triples up to "--": "ro", "file" or
 // "rw", a path, how fstab writes that; then the command that goes in. What is not there is left out. A
 // symlink at the top is made again as it is: what it leads to must be shown, too. In a user namespace
 // the kernel shows a directory with all that is mounted below or not at all, and each of those mounts is
 // made read-only. One mount(8) for all, since each process counts: `up` waits for them.
 const makeRoot = `set -ef
-place=$1 text=$2; shift 2
+place=$(cd -P "$1" && pwd -P) proc=$2; shift 2
+text=$(printf %s "$place" | sed 's/\\\\/\\\\134/g; s/ /\\\\040/g; s/\\t/\\\\011/g')
 newline='
 '
 mount -t tmpfs -o mode=755,size=1m,nosuid,nodev none "$place"
@@ -88,8 +91,13 @@ while read -r line; do
   done
 done </proc/self/mountinfo
 unset IFS
-# Of its own processes; where a container hides parts of /proc, there is none.
-mount -t proc -o nosuid,nodev,noexec none "$place/proc" 2>/dev/null || :
+# Of its own processes; where a container hides parts of /proc, there is none, or the container's.
+# Read-only: what sets the kernel belongs to uid 0, and asks for no capability.
+if ! mount -t proc -o ro,nosuid,nodev,noexec none "$place/proc" 2>/dev/null &&
+  [ "$proc" = needed ]; then
+  mount --rbind /proc "$place/proc"
+  mount -o remount,bind,ro "$place/proc"
+fi
 mount -o remount,bind,ro "$place"
 exec "$@"
 `;
@@ -128,9 +136,9 @@ export function privateRootArgv(
     ...root.writable.flatMap((path) => ["rw", path, inFstab(path)]),
   ];
   return [
-    ...["unshare", "--fork", "--pid", "--mount", "--propagation=private"],
+    ...["unshare", "--fork", "--pid", "--mount", "--ipc", "--propagation=private"],
     ...[...(byUser ? ["--user", "--map-root-user"] : []), "--"],
-    ...["sh", "-c", makeRoot, "sh", root.place, inFstab(root.place)],
+    ...["sh", "-c", makeRoot, "sh", root.place, root.needsProc ? "needed" : "-"],
     ...[...shown, "--"],
     ...["chroot", root.place, setpriv, ...become],
     `--bounding-set=${["-all", ...(root.kept ?? []).map((name) => `+${name}`)].join(",")}`,

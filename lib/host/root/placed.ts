@@ -6,6 +6,7 @@ import {
   type DetachedOptions,
   type DetachedProcess,
   diedAtOnce,
+  spawnDetached,
 } from "../process/detached.ts";
 import { runAsRoot } from "./as_root.ts";
 import { isAlive } from "./end_process.ts";
@@ -97,8 +98,31 @@ async function startAsRoot(
   { cwd, logFile, isChild }: PlacedOptions,
 ): Promise<DetachedProcess> {
   const command = makeCommand([rootProgram(program), ...args], { cwd, ...apart });
-  const { identity: first, ended } = await detach(host, command, [program], logFile);
-  if (!isChild) return { identity: first, ended };
+  const first = await detach(host, command, [program], logFile);
+  return isChild ? await childWithin(host, program, first, logFile) : first;
+}
+
+/**
+ * Starts, as the user, a command that makes a private root in namespaces of the user's.
+ *
+ * @returns The program in it: what waits for that is its parent.
+ * @throws {NixboxError} with the program's own words if it did not start.
+ */
+export async function spawnInRoot(
+  host: Host,
+  argv: readonly string[],
+  options: DetachedOptions,
+): Promise<DetachedProcess> {
+  const first = await spawnDetached(host, argv, options);
+  return await childWithin(host, argv[0] ?? "", first, options.logFile);
+}
+
+async function childWithin(
+  host: Host,
+  program: string,
+  { identity: first, ended }: DetachedProcess,
+  logFile: string,
+): Promise<DetachedProcess> {
   let hasEnded = false;
   void ended.then(() => hasEnded = true);
   const identity = await waitFor(

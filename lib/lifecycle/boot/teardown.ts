@@ -3,7 +3,7 @@ import { removeGroup } from "../../host/confinement/control_group.ts";
 import { ownerVariable } from "../../host/process/detached.ts";
 import { endProcess, isAlive } from "../../host/root/end_process.ts";
 import { NixboxError } from "../../base/error.ts";
-import { exists, lstatIfExists, removeIfExists } from "../../host/files/files.ts";
+import { exists, lstatIfExists } from "../../host/files/files.ts";
 import { isPrivateDirectory, whyReplaceable } from "../../host/files/private_directory.ts";
 import { closeArgv } from "../../guest/ssh.ts";
 import { run } from "../../host/process/run.ts";
@@ -19,6 +19,7 @@ import { endMachineWatch } from "../machine/machine_watch.ts";
 import { releaseProtection } from "../protection/placeholders.ts";
 import { type Step, undoAll } from "../machine/steps.ts";
 import type { Emit } from "../../base/progress.ts";
+import { removeTree } from "../../host/files/remove_tree.ts";
 
 type Undo = Pick<Step, "name" | "undo" | "forgets">;
 
@@ -167,7 +168,7 @@ export async function removeOwnDirectory(host: Host, path: string): Promise<void
   const found = await lstatIfExists(path).catch(() => undefined);
   if (found === undefined || found.uid !== host.user.uid) return;
   if (whyReplaceable(path, host.user.uid) !== undefined) return;
-  await removeIfExists(path);
+  await removeTree(path);
 }
 
 /** By its record and its sockets a machine that would not end can be found again. */

@@ -27,11 +27,14 @@ short() {
   percent=$1
   shift
   for place; do
-    numbers=$(room "$place/.") || continue
+    # The guest can close a share's top, and move one that lies in another share.
+    at=$tops/\${place##*/}
+    [ -n "$tops" ] && [ -L "$at" ] || at=$place
+    numbers=$(room "$at") || continue
     free=\${numbers% *} total=\${numbers#* }
     case $free$total in '' | *[!0-9]*) continue ;; esac
     # Nothing grows on what is read-only and full, as a CD is. What does not tell its size has no floor.
-    [ "$free" -gt 0 ] || [ -w "$place/." ] || continue
+    [ "$free" -gt 0 ] || [ -w "$place/." ] || [ -O "$place" ] || continue
     floor=$((total * ${floorPercent} / 100))
     [ "$floor" -le ${largestFloorKB} ] || floor=${largestFloorKB}
     [ "$free" -ge "$((floor * percent / 100))" ] || echo "$free $floor $place"
@@ -43,6 +46,7 @@ const prelude = (functions: ShellFunctions) => `
 stat=$1 df=$2 ps=$3 tail=$4 sleep=$5 curl=$6
 shift 6
 export LC_ALL=C
+tops=
 ${functions}${short}`;
 
 /**
@@ -76,6 +80,7 @@ export function program(functions: ShellFunctions): string {
 what=$1 pid=$2 hypervisor=$3 socket=$4 cause=$5 places=$6 config=$7 master=$8
 shift 8
 logs=$1 longest=$2
+tops=$places/../tops
 start=$(started "$pid")
 
 alive() { [ -n "$start" ] && kill -0 "$pid" && [ "$(started "$pid")" = "$start" ]; }

@@ -7,6 +7,7 @@ import { run } from "../../host/process/run.ts";
 import { writableSources } from "../../share/masks.ts";
 import type { ShareRecord, VmRecord } from "../../state/record.ts";
 import { statePaths } from "../../state/store.ts";
+import { parentOf } from "../../base/paths.ts";
 import { enoughPercent, lookProgram, programName } from "./machine_watch_program.ts";
 
 /** A file system on which a machine grows, and which has less room than its floor. */
@@ -34,6 +35,8 @@ export function pausePaths(runtimeDirectory: string) {
     cause: `${runtimeDirectory}/paused`,
     /** Links to a directory on each file system on which the machine grows. */
     places: `${runtimeDirectory}/places`,
+    /** Of the same names: links to where that file system begins, which no guest moves or closes. */
+    tops: `${runtimeDirectory}/tops`,
   };
 }
 
@@ -54,21 +57,39 @@ export async function notePlaces(
   host: Host,
   machine: Pick<VmRecord, "id" | "shares" | "runtimeDirectory">,
 ): Promise<void> {
-  const { places } = pausePaths(machine.runtimeDirectory);
-  await ensurePrivateDirectory(places, host.user.uid);
+  const { places, tops } = pausePaths(machine.runtimeDirectory);
   const wanted = new Map<string, string>();
+  const begins = new Map<string, string>();
   for (const path of growsAt(host, machine)) {
     // What is gone meanwhile has no room to tell of.
-    const dev = await Deno.stat(path).then(({ dev }) => `${dev}`, () => undefined);
-    if (dev !== undefined && !wanted.has(dev)) wanted.set(dev, path);
+    const dev = await deviceOf(path);
+    if (dev === undefined || wanted.has(`${dev}`)) continue;
+    wanted.set(`${dev}`, path);
+    begins.set(`${dev}`, await topOf(path, dev));
   }
+  await setLinks(host, tops, begins);
+  await setLinks(host, places, wanted);
+}
+
+async function deviceOf(path: string): Promise<number | undefined> {
+  return await Deno.stat(path).then(({ dev }) => dev, () => undefined);
+}
+
+/** The last directory above a path, or itself, that is on the same file system. */
+async function topOf(path: string, dev: number): Promise<string> {
+  const parent = parentOf(path);
+  return parent === path || await deviceOf(parent) !== dev ? path : await topOf(parent, dev);
+}
+
+async function setLinks(host: Host, directory: string, wanted: ReadonlyMap<string, string>) {
+  await ensurePrivateDirectory(directory, host.user.uid);
   for (const [name, path] of wanted) {
-    await removeIfExists(`${places}/.new`);
-    await Deno.symlink(path, `${places}/.new`);
-    await Deno.rename(`${places}/.new`, `${places}/${name}`);
+    await removeIfExists(`${directory}/.new`);
+    await Deno.symlink(path, `${directory}/.new`);
+    await Deno.rename(`${directory}/.new`, `${directory}/${name}`);
   }
-  for (const { name } of Deno.readDirSync(places)) {
-    if (!wanted.has(name)) await removeIfExists(`${places}/${name}`);
+  for (const { name } of Deno.readDirSync(directory)) {
+    if (!wanted.has(name)) await removeIfExists(`${directory}/${name}`);
   }
 }
 

@@ -1,8 +1,8 @@
-import { type DetachedProcess, spawnDetached } from "../../host/process/detached.ts";
+import type { DetachedProcess } from "../../host/process/detached.ts";
 import { NixboxError } from "../../base/error.ts";
 import type { Host } from "../../host/host.ts";
 import { ensurePrivateDirectory, exists, writeBytesAtomically } from "../../host/files/files.ts";
-import { recordedArgv, spawnPlaced } from "../../host/root/placed.ts";
+import { recordedArgv, spawnInRoot, spawnPlaced } from "../../host/root/placed.ts";
 import type { Isolation } from "../../host/confinement/private_root.ts";
 import {
   filterFile,
@@ -108,14 +108,11 @@ export async function startServer(
   const logFile = serverLog(host, id, share);
   await ensurePrivateDirectory(rootOf(share), host.user.uid);
   const options = { logFile, cwd: "/", owner: id };
-  let process: DetachedProcess;
-  if (byRoot) {
-    await ensurePrivateDirectory(`${besideShare(share)}.apart`, host.user.uid);
-    const placed = { ...options, pidFile: `${besideShare(share)}.server`, isChild: true };
-    process = await spawnPlaced(host, recordedArgv(placed, argv), placed);
-  } else {
-    process = await spawnDetached(host, argv, options);
-  }
+  await ensurePrivateDirectory(`${besideShare(share)}.apart`, host.user.uid);
+  const placed = { ...options, pidFile: `${besideShare(share)}.server`, isChild: true };
+  const process = byRoot
+    ? await spawnPlaced(host, recordedArgv(placed, argv), placed)
+    : await spawnInRoot(host, argv, options);
   const death = deathOf(`virtiofsd for ${share.source}`, process, [logFile]);
   return {
     process,

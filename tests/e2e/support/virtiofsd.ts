@@ -1,8 +1,9 @@
-import { type DetachedProcess, spawnDetached } from "../../../lib/host/process/detached.ts";
+import type { DetachedProcess } from "../../../lib/host/process/detached.ts";
 import { directoryIdentity, exists } from "../../../lib/host/files/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
 import { serverFacts } from "../../../lib/lifecycle/shares/server_facts.ts";
 import { waitFor } from "../../../lib/base/wait.ts";
+import { spawnInRoot } from "../../../lib/host/root/placed.ts";
 import { guestGid, guestUid, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
 export interface ExtraServer {
@@ -26,7 +27,7 @@ export async function startVirtiofsd(
   more: readonly string[] = [],
 ): Promise<ExtraServer> {
   const root = `${socket}.root`;
-  await Deno.mkdir(root, { recursive: true });
+  for (const place of [root, `${socket}.apart`]) await Deno.mkdir(place, { recursive: true });
   const identity = await directoryIdentity(source);
   const share = { source, identity, root, readonly: false, socket, masks: [] };
   const { uid, gid } = host.user;
@@ -35,7 +36,7 @@ export async function startVirtiofsd(
   const { raise } = await host.openFiles();
   const argv = [...raise, ...virtiofsdArgv(tools, share, ids, "user-namespace", []), ...more];
   const logFile = `${socket}.log`;
-  const process = await spawnDetached(host, argv, { logFile, cwd: "/", owner });
+  const process = await spawnInRoot(host, argv, { logFile, cwd: "/", owner });
   const listens = await waitFor(
     async () => await exists(socket) ? true : undefined,
     { timeoutMs: 5000 },

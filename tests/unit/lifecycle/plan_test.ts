@@ -129,7 +129,7 @@ Deno.test("the runner is changed to this machine's size, tap, sockets, disk and 
 Deno.test("where the limit of open files can be raised, virtiofsd starts with more", () => {
   const raise = ["prlimit", "--nofile=1000000:1000000"];
   const [own] = makePlan({ ...input, raiseOpenFiles: raise }).virtiofsd;
-  assert.deepEqual(own?.argv.slice(0, 3), [...raise, "limit"]);
+  assert.deepEqual(own?.argv.slice(0, 3), [...raise, "unshare"]);
 });
 
 Deno.test("every directory is served by its own virtiofsd, and .nixbox is masked where it is", () => {
