@@ -25,7 +25,8 @@ Deno.test("macOS: what fails, is interrupted or killed at any act leaves nothing
   const words = [env, path, "NIXBOX_AS=mac"];
   await using faulty = await FaultyProject.make(config, "/lab/runner-vfkit", words);
   const { up, down } = await learn(faulty);
-  const before = casesBeforeBoot(up);
+  // What both systems share is broken at every act in interrupt_test.ts: here every second one.
+  const before = casesBeforeBoot(up).filter((_, index) => index % 2 === 0);
   const after = casesAfterBoot(up);
   await t.step("each step that is told is one that is broken", () => {
     assertAllBroken(up, [...before, ...after]);

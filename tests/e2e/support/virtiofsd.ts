@@ -4,6 +4,7 @@ import type { Host } from "../../../lib/host/host.ts";
 import { serverFacts } from "../../../lib/lifecycle/shares/server_facts.ts";
 import { waitFor } from "../../../lib/base/wait.ts";
 import { spawnInRoot } from "../../../lib/host/root/placed.ts";
+import { besideShare } from "../../../lib/share/covers.ts";
 import { guestGid, guestUid, virtiofsdArgv } from "../../../lib/share/virtiofsd.ts";
 
 export interface ExtraServer {
@@ -26,8 +27,9 @@ export async function startVirtiofsd(
   socket: string,
   more: readonly string[] = [],
 ): Promise<ExtraServer> {
-  const root = `${socket}.root`;
-  for (const place of [root, `${socket}.apart`]) await Deno.mkdir(place, { recursive: true });
+  const beside = besideShare({ socket });
+  const root = `${beside}.root`;
+  for (const place of [root, `${beside}.apart`]) await Deno.mkdir(place, { recursive: true });
   const identity = await directoryIdentity(source);
   const share = { source, identity, root, readonly: false, socket, masks: [] };
   const { uid, gid } = host.user;
