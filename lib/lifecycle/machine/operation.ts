@@ -14,7 +14,7 @@ interface Link {
  * work starts at once, whether or not anyone listens. Any number of readers get the events.
  *
  * ```ts
- * import { openProject } from "./mod.ts";
+ * import { openProject } from "nixbox";
  *
  * const project = await openProject(".");
  * const work = project.up();
