@@ -6,7 +6,7 @@ import {
   type RouteMap,
   run,
   text_en,
-} from "@stricli/core";
+} from "./stricli.ts";
 import { commands } from "./commands.ts";
 import type { CommandLineContext } from "./context.ts";
 import { version } from "./version.ts";

@@ -1,4 +1,4 @@
-import type { Command, RouteMap } from "@stricli/core";
+import type { Command, RouteMap } from "./stricli.ts";
 import type { CommandLineContext } from "./context.ts";
 
 export interface CommandEntry {

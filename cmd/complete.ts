@@ -1,4 +1,4 @@
-import { buildCommand, proposeCompletions } from "@stricli/core";
+import { buildCommand, proposeCompletions } from "./stricli.ts";
 import type { CommandLineContext } from "./context.ts";
 
 /** "Do not complete file names": the directive that ends a proposal in the scripts' protocol. */

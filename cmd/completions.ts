@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import type { CommandLineContext } from "./context.ts";
 import { choiceOf } from "./parse.ts";
 
@@ -25,7 +25,8 @@ EXAMPLES
     },
   },
   func: async function (_flags, shell) {
-    const { script } = await import("@bomb.sh/tab");
+    // deno-lint-ignore no-import-prefix -- found from anywhere, as cmd/stricli.ts is
+    const { script } = await import("npm:@bomb.sh/tab@0.0.22");
     script(shell, "nixbox", "nixbox");
   },
 });

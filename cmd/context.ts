@@ -1,4 +1,4 @@
-import type { Application, CommandContext } from "@stricli/core";
+import type { Application, CommandContext } from "./stricli.ts";
 import type { Project } from "../lib/config/config.ts";
 import type { Host } from "../lib/host/host.ts";
 import type { Globals } from "./globals.ts";

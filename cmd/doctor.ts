@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import { type CommandLineContext, hostOnly } from "./context.ts";
 import { reportFailure } from "./report.ts";
 import { table } from "./table.ts";

@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import type { Host } from "../lib/host/host.ts";
 import { isWithin } from "../lib/base/paths.ts";
 import { type CommandLineContext, hostOnly } from "./context.ts";

@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import { type LogName, logNames } from "../lib/lifecycle/machine/log_names.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { choiceOf } from "./parse.ts";

@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { follow } from "./progress.ts";
 import { describeShare } from "./share_text.ts";

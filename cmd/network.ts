@@ -1,4 +1,4 @@
-import { buildRouteMap } from "@stricli/core";
+import { buildRouteMap } from "./stricli.ts";
 import { allow, deny } from "./network_change.ts";
 import { command as log } from "./network_log.ts";
 import { command as refresh } from "./network_refresh.ts";

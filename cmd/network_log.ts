@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import type { Refusal } from "../lib/network/rules/refusals.ts";
 import { type CommandLineContext, hostAndProject, stopSignal } from "./context.ts";
 import { table } from "./table.ts";

@@ -1,4 +1,4 @@
-import { buildCommand, buildRouteMap } from "@stricli/core";
+import { buildCommand, buildRouteMap } from "./stricli.ts";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
 
 const create = buildCommand<Record<never, never>, [string], CommandLineContext>({

@@ -1,4 +1,4 @@
-import { buildCommand } from "@stricli/core";
+import { buildCommand } from "./stricli.ts";
 import { type CommandLineContext, hostAndProject } from "./context.ts";
 
 interface Flags {

@@ -26,7 +26,8 @@ export async function makeBundle(
   await Deno.mkdir(`${wanted}/bin`, { recursive: true });
   // No program is run by a relative path (host/programs.ts).
   const directory = await Deno.realPath(wanted);
-  await run([...bundlerArgv(options), `--outdir=${directory}/lib`, ...entryPoints], { cwd: root });
+  const bundler = await bundlerArgv(root, options);
+  await run([...bundler, `--outdir=${directory}/lib`, ...entryPoints], { cwd: root });
   await copyAssets(root, `${directory}/share/nixbox`);
   await noteIdentity(directory);
   const launcher = await Deno.readTextFile(`${root}/packaging/launcher.sh`);
@@ -40,13 +41,32 @@ export async function makeBundle(
 }
 
 /** One file would load every command's code and Node modules at once; chunks keep that lazy. */
-function bundlerArgv({ esbuild }: BundleOptions): string[] {
+async function bundlerArgv(root: string, { esbuild }: BundleOptions): Promise<string[]> {
   if (esbuild === undefined) {
     const options = ["--quiet", "--minify", "--code-splitting", "--platform=deno"];
     return [Deno.execPath(), "bundle", ...options];
   }
   const options = ["--bundle", "--splitting", "--minify", "--log-level=warning"];
-  return [esbuild, ...options, "--format=esm", "--platform=node"];
+  // It knows packages by the names that they have in node_modules.
+  const aliases = (await npmPackages(root)).map(({ name, address }) =>
+    `--alias:${address}=${name}`
+  );
+  return [esbuild, ...options, ...aliases, "--format=esm", "--platform=node"];
+}
+
+/** What deno.json says of npm's packages: the name to import each by, and its address with version. */
+export async function npmPackages(
+  root: string,
+): Promise<readonly { readonly name: string; readonly address: string }[]> {
+  const settings: unknown = JSON.parse(await Deno.readTextFile(`${root}/deno.json`));
+  const imports = isObject(settings) && "imports" in settings ? settings.imports : {};
+  return Object.entries(isObject(imports) ? imports : {}).flatMap(([name, address]) =>
+    typeof address === "string" && address.startsWith("npm:") ? [{ name, address }] : []
+  );
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 async function copyAssets(root: string, share: string): Promise<void> {

@@ -3,6 +3,7 @@
  * `N passed, N failed, N skipped`.
  */
 import { makeForm } from "./lab/forms.ts";
+import { writeExamples } from "./examples.ts";
 import { findImportProblems } from "./imports.ts";
 
 interface Count {
@@ -80,7 +81,8 @@ function closingLine(text: string): Count | undefined {
 const isWhole = !Deno.args.includes("--ok");
 await check("fmt", [deno, "fmt", "--check", "--quiet"]);
 await check("lint", [deno, "lint", "--quiet"]);
-await check("check", [deno, "check", "--quiet", ...await filesToCheck()]);
+const examples = await writeExamples(root);
+await check("check", [deno, "check", "--quiet", ...await filesToCheck(), ...examples]);
 await check("documentation of the library", [deno, "doc", "--lint", "--quiet", "mod.ts"]);
 console.log("\n== imports");
 const problems = await findImportProblems(root);

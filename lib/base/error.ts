@@ -15,7 +15,21 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The one error that nixbox throws on purpose: what happened, where, and how to fix it. */
+/**
+ * The one error that nixbox throws on purpose: what happened, where, and how to fix it.
+ *
+ * ```ts
+ * import { NixboxError, openProject, printable } from "nixbox";
+ *
+ * try {
+ *   await (await openProject(".")).up();
+ * } catch (error) {
+ *   if (!(error instanceof NixboxError)) throw error;
+ *   console.error(printable(error.message), error.where, error.hint);
+ *   Deno.exit(error.exitCode);
+ * }
+ * ```
+ */
 export class NixboxError extends Error {
   /** Always `NixboxError` or a class below it. */
   override readonly name: string = "NixboxError";

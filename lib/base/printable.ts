@@ -9,6 +9,13 @@ const acting = /[\x00-\x08\x0b-\x1f\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 /**
  * Text that a guest may have written, made safe for a terminal: what would act becomes visible, as
  * `\x1b` or `\u202e`. Lines stay lines.
+ *
+ * ```ts
+ * import { openProject, printable } from "nixbox";
+ *
+ * const { stdout } = await (await openProject(".")).output(["cat", "notes"]);
+ * console.log(printable(stdout));
+ * ```
  */
 export function printable(text: string): string {
   return text.replace(/\r\n/g, "\n").replace(acting, (character) => {

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import type { Project } from "../config/config.ts";
 import { NixboxError } from "../base/error.ts";
 import {

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 
 /**
  * What one line of `nix --log-format internal-json` tells. `id` tells activities of one call apart.

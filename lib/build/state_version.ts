@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import { readTextIfExists } from "../host/files/files.ts";
 import { parseJson } from "../base/json.ts";
 import { isRelease } from "../base/nixos_release.ts";

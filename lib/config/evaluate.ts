@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import { assetsDirectory } from "../host/assets.ts";
 import { messageOf, NixboxError } from "../base/error.ts";
 import type { Host } from "../host/host.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import { NixboxError } from "../base/error.ts";
 import { normalTarget, problemWithTarget } from "../base/guest_path.ts";
 import { parseDomain } from "./domain.ts";

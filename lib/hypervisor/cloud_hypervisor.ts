@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import { NixboxError } from "../base/error.ts";
 import { parseJson } from "../base/json.ts";
 import { waitFor } from "../base/wait.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import type { Host } from "../host/host.ts";
 import { containsRange, formatIpv4, parseIpv4Range, startOf } from "../base/ipv4.ts";
 import { parseJson } from "../base/json.ts";

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../base/zod.ts";
 import { runAsRoot } from "../host/root/as_root.ts";
 import { NixboxError } from "../base/error.ts";
 import { exists, readTextIfExists } from "../host/files/files.ts";

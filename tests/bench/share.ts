@@ -2,6 +2,7 @@
  * The figures of shares, in the lab: mount and unmount in a running machine, and what virtiofsd's
  * settings make of many small files. The settings are measured in turn, in one guest.
  */
+import { detectHost } from "../../lib/host/detect.ts";
 import { openProject } from "../../mod.ts";
 import { endProcess } from "../../lib/host/root/end_process.ts";
 import { run } from "../../lib/host/process/run.ts";
@@ -15,7 +16,7 @@ import { makeProject } from "./project.ts";
 const directory = await makeProject();
 const project = await openProject(directory);
 await project.up({ runner: "/lab/runner" });
-const { host } = project;
+const host = await detectHost();
 const { records: [record] } = await listRecords(host);
 if (record === undefined) throw new Error("the machine has no record");
 

@@ -145,7 +145,7 @@ function directoriesFor(as: RunsAs): readonly string[] {
 
 /** A nixbox that Nix installed comes with its tools, which its wrapper puts on PATH. */
 function ownTools(): readonly string[] {
-  const isInstalledByNix = (import.meta.dirname ?? Deno.execPath()).startsWith("/nix/store/");
+  const isInstalledByNix = import.meta.dirname?.startsWith("/nix/store/") ?? false;
   return isInstalledByNix ? pathEntries().filter((entry) => entry.startsWith("/nix/store/")) : [];
 }
 

@@ -26,7 +26,20 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A program ended with a code that its caller did not expect, or could not be started. */
+/**
+ * A program ended with a code that its caller did not expect, or could not be started.
+ *
+ * ```ts
+ * import { CommandError, openProject, printable } from "nixbox";
+ *
+ * try {
+ *   await (await openProject(".")).output(["true"]);
+ * } catch (error) {
+ *   if (!(error instanceof CommandError)) throw error;
+ *   console.error(error.argv, error.code, printable(error.stderr));
+ * }
+ * ```
+ */
 export class CommandError extends NixboxError {
   /** Always `CommandError`. */
   override readonly name = "CommandError";

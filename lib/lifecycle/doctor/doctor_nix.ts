@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../../base/zod.ts";
 import { builderHint, guestSystem, probeBuilder } from "../../build/builder.ts";
 import { oldestNixText } from "../../build/nix.ts";
 import { messageOf } from "../../base/error.ts";

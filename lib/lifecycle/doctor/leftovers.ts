@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../../base/zod.ts";
 import type { Host } from "../../host/host.ts";
 import { isAlive } from "../../host/root/end_process.ts";
 import { exists } from "../../host/files/files.ts";

@@ -1,5 +1,6 @@
 import type { NetworkMode } from "../../config/config.ts";
 import type { Host } from "../../host/host.ts";
+import type { HypervisorName } from "../../runner/view.ts";
 import { hasTap, type VmRecord } from "../../state/record.ts";
 import { listRecords } from "../../state/store.ts";
 import { changedObeyed } from "../protection/obeyed_changes.ts";
@@ -25,9 +26,9 @@ export interface MachineStatus {
   /** The guest's IPv4 address, where it has one and the host can know it. */
   readonly address?: string;
   /** What runs it. */
-  readonly hypervisor: VmRecord["hypervisor"];
+  readonly hypervisor: HypervisorName;
   /** Whether the processor's virtualization is used. */
-  readonly acceleration: VmRecord["acceleration"];
+  readonly acceleration: "hardware" | "emulation";
   /** Its vCPUs. */
   readonly cpus: number;
   /** Its memory, in MiB. */

@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../../base/zod.ts";
 import { stateVersionOf } from "../../build/state_version.ts";
 import { messageOf, NixboxError } from "../../base/error.ts";
 import { readTextIfExists } from "../../host/files/files.ts";

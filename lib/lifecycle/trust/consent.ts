@@ -35,7 +35,22 @@ export interface Review {
   readonly changes: readonly FileChange[];
 }
 
-/** A project's content was not accepted on this host; nothing of it was run. */
+/**
+ * A project's content was not accepted on this host; nothing of it was run.
+ *
+ * ```ts
+ * import { ConsentNeeded, openProject } from "nixbox";
+ *
+ * const project = await openProject(".");
+ * try {
+ *   await project.up();
+ * } catch (error) {
+ *   if (!(error instanceof ConsentNeeded)) throw error;
+ *   for (const { kind, detail } of error.review.requests) console.log(kind, detail);
+ *   if (confirm("May it?")) await project.accept(error.review.hash);
+ * }
+ * ```
+ */
 export class ConsentNeeded extends NixboxError {
   /** Always `ConsentNeeded`. */
   override readonly name = "ConsentNeeded";

@@ -33,8 +33,6 @@ export interface DownOptions {
   readonly force?: boolean;
   /** Remove all that outlives a machine, too: its disks, logs and build. */
   readonly forget?: boolean;
-  /** Where slots are kept; for tests. */
-  readonly place?: SlotPlace;
 }
 
 /** How `down` ended. */
@@ -62,7 +60,7 @@ const gracefulMs = 9000;
 export async function down(
   host: Host,
   id: string,
-  options: DownOptions,
+  options: DownOptions & { readonly place?: SlotPlace },
   emit: Emit,
 ): Promise<DownResult> {
   const place = options.place ?? defaultSlotPlace;

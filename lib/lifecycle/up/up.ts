@@ -34,8 +34,6 @@ export interface UpOptions {
   readonly signal?: AbortSignal;
   /** Start with empty disks: what earlier boots kept on the machine's own is removed. */
   readonly fresh?: boolean;
-  /** Where slots are kept; for tests. */
-  readonly place?: SlotPlace;
 }
 
 /** A machine that is up. */
@@ -58,7 +56,7 @@ export async function up(
   emit: Emit,
 ): Promise<UpResult> {
   const signal = options.signal ?? new AbortController().signal;
-  const place = options.place ?? defaultSlotPlace;
+  const place = defaultSlotPlace;
   const lock = await lockProject(host, project.id, {
     work: "up",
     timeoutMs: 600_000,
@@ -130,7 +128,7 @@ export async function planUp(
   if (options.fresh === true) {
     emit({ kind: "note", message: "the machine's disks would be removed before it starts" });
   }
-  const place = options.place ?? defaultSlotPlace;
+  const place = defaultSlotPlace;
   // Names are shown, and values are not even read.
   const env = Object.fromEntries(Object.keys(config.env).map((name) => [name, "***"]));
   const wanted = { ...options, signal, place, env, accepted, hostFiles: [], mayBuild: false };

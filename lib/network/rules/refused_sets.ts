@@ -1,4 +1,4 @@
-import * as z from "zod/mini";
+import * as z from "../../base/zod.ts";
 import { linesAsRoot } from "../../host/root/as_root.ts";
 import type { Host } from "../../host/host.ts";
 import { rootProgram } from "../../host/process/programs.ts";

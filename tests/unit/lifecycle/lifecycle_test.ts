@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Emit } from "../../../lib/base/progress.ts";
-import { Operation } from "../../../lib/lifecycle/machine/operation.ts";
 import { guestDirectory } from "../../../lib/lifecycle/machine/run_in_machine.ts";
 import { act, type Step, undoAll } from "../../../lib/lifecycle/machine/steps.ts";
 import { exampleRecord } from "../support/record.ts";
@@ -84,22 +83,6 @@ Deno.test("an abort between two steps, and a failing finish, undo everything", a
   const finish = () => Promise.reject(new Error("script"));
   await assert.rejects(act(second.steps, () => {}, live, finish), /script/);
   assert.deepEqual(second.done, ["x", "undo x"]);
-});
-
-Deno.test("an operation gives every event, then its result, and its error to whoever awaits it", async () => {
-  const good = new Operation(async (emit) => {
-    emit({ kind: "note", message: "one" });
-    await Promise.resolve();
-    emit({ kind: "note", message: "two" });
-    return 7;
-  });
-  const messages = [];
-  for await (const event of good) messages.push(event.kind === "note" ? event.message : "");
-  assert.deepEqual(messages, ["one", "two"]);
-  assert.equal(await good, 7);
-  const bad = new Operation(() => Promise.reject(new Error("no")));
-  for await (const _ of bad) assert.fail();
-  await assert.rejects(async () => await bad, /no/);
 });
 
 Deno.test("the guest's directory follows from where the caller stands", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { expandHome } from "../../../lib/base/paths.ts";
 import { makePlan, type PlanInput } from "../../../lib/lifecycle/boot/linux/tap_plan.ts";
+import { summaryOf } from "../../../lib/lifecycle/up_summary.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 import { exampleFacts } from "../support/facts.ts";
 
@@ -30,6 +31,30 @@ const input: PlanInput = {
   raiseOpenFiles: [],
   callFilter: ["limit"],
 };
+
+Deno.test("a plan's summary tells shares, variables' names, root's commands, programs and script", () => {
+  const secret = "s3cret value";
+  const plan = makePlan({ ...input, env: { TOKEN: secret } });
+  const summary = summaryOf(plan);
+  assert.equal(summary.address, "10.201.7.2");
+  assert.deepEqual(summary.variables, ["TOKEN"]);
+  assert.ok(!JSON.stringify(summary).includes(secret));
+  assert.deepEqual(summary.shares[0], {
+    source: "/home/ann/box",
+    target: "/home/dev/workspace",
+    readonly: false,
+    overlay: false,
+    via: "virtiofs",
+  });
+  assert.equal(summary.asRoot, plan.asRoot);
+  assert.deepEqual(summary.programs, [
+    ...plan.virtiofsd.map(({ argv }) => argv),
+    plan.vmm,
+    plan.ssh,
+  ]);
+  assert.equal(summary.firewall, plan.network.firewall);
+  assert.equal(summary.script, plan.script);
+});
 
 Deno.test("the record names everything that will be made, before it is", () => {
   const { record } = makePlan(input);

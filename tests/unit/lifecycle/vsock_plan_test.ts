@@ -5,6 +5,7 @@ import {
   makeVsockPlan,
   type VsockPlanInput,
 } from "../../../lib/lifecycle/boot/macos/vsock_plan.ts";
+import { summaryOf } from "../../../lib/lifecycle/up_summary.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 import { exampleConfig, exampleFacts } from "../support/facts.ts";
 
@@ -25,6 +26,19 @@ function withConfig(change: Partial<Config>, more: Partial<VsockPlanInput> = {})
 const withNetwork = (change: Partial<Config["network"]>) =>
   withConfig({ network: { ...exampleConfig.network, ...change } });
 const filtered = withNetwork({ mode: "filtered", domains: ["allowed.test"], dns: ["192.0.2.1"] });
+
+Deno.test("vsock: a plan's summary has the proxy, shares over SSH, and no firewall or secret", () => {
+  const secret = "s3cret value";
+  const plan = makeVsockPlan({ ...filtered, env: { TOKEN: secret } });
+  const summary = summaryOf(plan);
+  assert.equal(summary.network, "filtered");
+  assert.ok(summary.variables.includes("TOKEN"));
+  assert.ok(!JSON.stringify(summary).includes(secret));
+  assert.deepEqual(summary.shares.map(({ via }) => via), ["virtiofs", "sshfs"]);
+  assert.deepEqual(summary.programs, [plan.proxy?.argv, plan.vmm, plan.ssh]);
+  assert.ok(!("firewall" in summary) && !("address" in summary));
+  assert.deepEqual(summary.asRoot, []);
+});
 
 Deno.test("vsock: the record names what will be made; what vfkit cannot keep read-only goes over SSH", () => {
   const { record, overSsh, kind } = makeVsockPlan(input);
