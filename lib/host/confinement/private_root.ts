@@ -65,7 +65,7 @@ const makeRoot = "set -e; place=$1; shift; " +
   'mount -o remount,bind,ro "$place"; exec "$@"';
 
 /**
- * The command that runs `argv` with a file system and processes of its own (mount_namespaces(7),
+ * The command that runs `argv` with its own file system and processes (mount_namespaces(7),
  * pid_namespaces(7)), as the user and without capabilities. One process stays in between, which
  * waits: see {@linkcode Host.processes} for its child.
  *
