@@ -1,5 +1,5 @@
 {
-  description = "nixbox: a NixOS machine for code that you do not trust";
+  description = "nixbox: runs untrusted code, above all AI agents, in a disposable NixOS microVM";
 
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
@@ -57,7 +57,7 @@
         default = {
           type = "app";
           program = lib.getExe self.packages.${system}.nixbox;
-          meta.description = "a NixOS machine for code that you do not trust";
+          meta.description = "run untrusted code, above all AI agents, in a disposable NixOS microVM";
         };
       });
 
@@ -77,7 +77,7 @@
         }
       ));
 
-      # For flakes of one's own that want nixbox's guest, beside microvm.nix's module.
+      # For other flakes that use nixbox's guest, beside microvm.nix's module.
       nixosModules = {
         guest = ./nix/guest;
         default = self.nixosModules.guest;

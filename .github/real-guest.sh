@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds a real NixOS, boots it, tries it and takes it down: what the lab cannot. For CI with KVM; the
+# Builds a real NixOS, boots it, tries it and stops it: what the lab cannot. (Not 2048 MB: some versions
+# of QEMU hang with exactly that much, lib/runner/qemu.ts.) For CI with KVM; the
 # argument is the hypervisor. Not run on the project's own machines, which have no usable KVM.
 set -euo pipefail
 
@@ -12,7 +13,7 @@ nixbox init
 cat >.nixbox/config.nix <<END
 {
   hypervisor = "$hypervisor";
-  resources = { vcpus = 2; memoryMB = 2048; };
+  resources = { vcpus = 2; memoryMB = 3072; };
   network = { mode = "filtered"; domains = [ "example.org" ]; };
   nix.packages = [ "hello" ];
   env.GREETING = "hello from the host";
@@ -34,6 +35,11 @@ expect() {
   }
 }
 
+# Its JSON is over several lines for people.
+status_without_blanks() {
+  nixbox status --json | tr -d ' \n'
+}
+
 expect "Hello, world!" nixbox run hello
 expect "hello from the host" nixbox run 'echo "$GREETING"'
 expect "made on the host" nixbox run 'cat ~/workspace/from-host'
@@ -53,4 +59,4 @@ nixbox unmount /mnt/more
 nixbox run 'systemd-analyze; systemctl --failed --no-legend' || true
 nixbox down
 trap - EXIT
-test -z "$(nixbox status --json | tr -d '[]\n ')"
+expect '{"machines":[],"problems":[]}' status_without_blanks

@@ -30,8 +30,7 @@ export async function buildCommandLine(
   const root = buildRouteMap<string, CommandLineContext>({
     routes: ordered,
     docs: {
-      brief: "a NixOS machine for code that you do not trust",
-      fullDescription: fullDescription,
+      brief: "run untrusted code in a disposable NixOS microVM",
       hideRoute,
     },
   });
@@ -49,20 +48,6 @@ export async function buildCommandLine(
     determineExitCode: () => 1,
   });
 }
-
-const fullDescription = `A NixOS machine for code that you do not trust, in one command.
-
-EXAMPLES
-  nixbox init && nixbox up     write an example config, then boot the machine
-  nixbox run -- make test      run a command in it
-  nixbox shell                 look around in it
-  nixbox down                  stop it and clean up after it
-
-Every command also takes
-     [--project DIR]           the project's directory, instead of the one you stand in
-     [--json]                  data as JSON, where a command prints data
-     [--quiet] [--verbose]     less or more to read
-     [--no-color]              no colours (also: NO_COLOR=1)`;
 
 /** Failures are printed in one place, by cmd/report.ts. */
 function rethrow(thrown: unknown): never {

@@ -24,7 +24,7 @@ EXAMPLES
     flags: {
       follow: {
         kind: "boolean",
-        brief: "go on with what is added",
+        brief: "keep printing what is added",
         default: false,
         withNegated: false,
       },

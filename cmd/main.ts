@@ -41,6 +41,11 @@ async function dispatch(
     const code = await tryPlugin(terminal, globals, rest);
     if (code !== undefined) return code;
   }
+  if (name === undefined || name === "--help" || name === "-h") {
+    const { helpText } = await import("./help.ts");
+    terminal.write(helpText());
+    return 0;
+  }
   const app = await buildCommandLine(isKnown ? name : undefined);
   const context: CommandLineContext = {
     process: { stdout: { write: terminal.write }, stderr: { write: terminal.writeError } },

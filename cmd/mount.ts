@@ -11,8 +11,8 @@ export const command = buildCommand<Flags, [string], CommandLineContext>({
   docs: {
     brief: "share a directory with the running machine",
     fullDescription:
-      `Shares a directory of this host with the running machine, until it goes down. What lasts is in
-.nixbox/config.nix: mounts. The short form is SRC:DST, with :ro for read-only (the host refuses every
+      `Shares a directory of this host with the running machine, until it goes down. A lasting share
+belongs into .nixbox/config.nix: mounts. The short form is SRC:DST, with :ro for read-only (the host refuses every
 change) or :overlay (changes stay in the guest's memory). A path with a colon needs the long form,
 which is CSV: a field with a comma in it stands in double quotes.
 

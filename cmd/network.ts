@@ -8,9 +8,8 @@ export const command = buildRouteMap({
   routes: { log, status, allow, deny, refresh },
   docs: {
     brief: "what the machine may reach, and what it was refused",
-    fullDescription:
-      `Shows and changes what this project's machine may reach while it runs. What lasts is in
-.nixbox/config.nix: network.mode, domains, ports, allowHost, allowPrivate.
+    fullDescription: `Shows and changes what this project's machine may reach while it runs. Lasting
+changes belong into .nixbox/config.nix: network.mode, domains, ports, allowHost, allowPrivate.
 
 EXAMPLES
   nixbox network log -f        each refusal as it comes, and the line that would allow it

@@ -47,7 +47,7 @@ under x. It ends with the machine: the line to add to .nixbox/config.nix is prin
 });
 
 export const deny = changeCommand("deny", {
-  brief: "take a name away from the running machine",
+  brief: "refuse the running machine a name",
   fullDescription:
     `Takes a name and what is under it away from the running machine, at once. Open connections on
 80 and 443 end; clients connect again to what is still allowed. It ends with the machine.`,

@@ -12,8 +12,8 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
   docs: {
     brief: "what the machine asked for and was refused",
     fullDescription:
-      `Lists names and addresses that the guest asked for and was refused: when last, how often, why,
-and the line for .nixbox/config.nix that would allow it. With --json, an object a line.
+      `Lists names and addresses that the guest asked for and was refused: when last, how often, the reason,
+and the line for .nixbox/config.nix that would allow it. With --json, one object per line.
 
 EXAMPLES
   nixbox network log
@@ -24,7 +24,7 @@ EXAMPLES
     flags: {
       follow: {
         kind: "boolean",
-        brief: "go on with what is refused from now on",
+        brief: "keep printing what is refused from now on",
         default: false,
         withNegated: false,
       },
@@ -56,7 +56,7 @@ EXAMPLES
 
 function printRefusals(terminal: Terminal, refusals: readonly Refusal[]): void {
   if (refusals.length === 0) return terminal.print("nothing was refused");
-  const header = ["LAST", "TIMES", "ASKED FOR", "WHY NOT", "WHAT WOULD ALLOW IT"];
+  const header = ["LAST", "TIMES", "DESTINATION", "REASON", "TO ALLOW"];
   for (const line of table([header, ...refusals.map(cells)])) terminal.print(line);
 }
 

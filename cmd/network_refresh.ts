@@ -3,11 +3,11 @@ import { type CommandLineContext, hostAndProject } from "./context.ts";
 
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
-    brief: "put the running machine's network right",
+    brief: "repair the running machine's network",
     fullDescription:
-      `Puts right what \`nixbox network status\` tells of: rules that something on this host flushed, and
+      `Repairs what \`nixbox network status\` warns of: rules that something on this host flushed, and
 what follows from this host's resolvers, addresses and networks, after these have changed. What the
-guest may reach stays the same; in mode filtered, names lead to their addresses with the next question.
+guest may reach stays the same; in mode filtered, names lead to their addresses with the next DNS request.
 
 EXAMPLES
   nixbox network refresh`,
@@ -19,7 +19,7 @@ EXAMPLES
     const { refreshNetwork } = await import("../lib/lifecycle/network/refresh.ts");
     const result = await refreshNetwork(host, project.id);
     if (globals.json) return terminal.printJson(result);
-    if (result.fixed.length === 0) return terminal.print("all was right");
-    for (const line of result.fixed) terminal.print(`put right: ${line}`);
+    if (result.fixed.length === 0) return terminal.print("nothing to fix");
+    for (const line of result.fixed) terminal.print(`fixed: ${line}`);
   },
 });

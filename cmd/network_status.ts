@@ -4,7 +4,7 @@ import { type CommandLineContext, hostAndProject } from "./context.ts";
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
     brief: "the rules in force, in words",
-    fullDescription: `Tells what the running machine may reach now, rule by rule.
+    fullDescription: `Shows what the running machine may reach now, rule by rule.
 
 EXAMPLES
   nixbox network status

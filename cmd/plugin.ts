@@ -3,7 +3,7 @@ import { type CommandLineContext, hostAndProject } from "./context.ts";
 
 const create = buildCommand<Record<never, never>, [string], CommandLineContext>({
   docs: {
-    brief: "write a plugin of one's own, to be changed",
+    brief: "write a new plugin, for you to change",
     fullDescription:
       `Writes a plugin that works into .nixbox/plugins/NAME: default.nix (packages, names, shares),
 scripts/ (run in the guest) and commands/ (run on this host: nixbox NAME COMMAND). Never overwrites.
@@ -33,8 +33,8 @@ EXAMPLES
 export const command = buildRouteMap({
   routes: { new: create },
   docs: {
-    brief: "write a plugin of one's own",
-    fullDescription: `Makes plugins. \`nixbox plugins\` lists them.
+    brief: "write a new plugin",
+    fullDescription: `Writes new plugins. \`nixbox plugins\` lists them.
 
 EXAMPLES
   nixbox plugin new mine`,

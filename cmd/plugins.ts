@@ -11,7 +11,7 @@ A plugin is used by naming it in .nixbox/config.nix: plugins = [ "aws" ./plugins
 EXAMPLES
   nixbox plugins
   nixbox aws login my-profile     a plugin's command
-  nixbox plugin new mine          a plugin of one's own`,
+  nixbox plugin new mine          write a new plugin`,
   },
   parameters: {},
   func: async function () {

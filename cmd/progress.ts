@@ -1,11 +1,12 @@
 import type { Operation } from "../lib/lifecycle/machine/operation.ts";
 import type { ProgressEvent } from "../lib/base/progress.ts";
 import type { Globals } from "./globals.ts";
+import { Phases } from "./phases.ts";
 import { indented } from "./report.ts";
 import { printableLine } from "../lib/base/printable.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Shows how long work goes, and gives its result. */
+/** Shows how work goes, in few steps or with `--verbose` in all of them, and gives its result. */
 export async function follow<T>(
   terminal: Terminal,
   globals: Globals,
@@ -14,8 +15,11 @@ export async function follow<T>(
   const view = terminal.isLive && !globals.verbose
     ? new LiveView(terminal, globals.quiet)
     : new LineView(terminal, globals);
+  const phases = new Phases((event) => view.show(event));
+  const isWhole = globals.verbose;
   try {
-    for await (const event of operation) view.show(event);
+    for await (const event of operation) isWhole ? view.show(event) : phases.take(event);
+    phases.end();
   } finally {
     view.end();
   }
@@ -33,7 +37,7 @@ class LineView implements View {
 
   show(event: ProgressEvent): void {
     const line = lineOf(this.terminal, event);
-    const isNeeded = event.kind === "warning" || event.kind === "output";
+    const isNeeded = isAlwaysShown(event) || event.kind === "output";
     if (line !== undefined && (!this.globals.quiet || isNeeded)) this.terminal.printError(line);
   }
 
@@ -61,11 +65,12 @@ class LiveView implements View {
       this.#progress = undefined;
       this.#running.push({ step: event.step, startedAt: performance.now() });
     } else if (event.kind === "step-finished" || event.kind === "step-failed") {
-      this.#running = this.#running.filter(({ step }) => step !== event.step);
+      const isFailed = event.kind === "step-failed";
+      this.#running = this.#running.filter(({ step }) => !isFailed && step !== event.step);
     }
     const line = lineOf(this.terminal, event);
     this.#erase();
-    if (line !== undefined && (!this.isQuiet || event.kind === "warning")) {
+    if (line !== undefined && (!this.isQuiet || isAlwaysShown(event))) {
       this.terminal.printError(line);
     }
     this.#draw();
@@ -91,6 +96,10 @@ class LiveView implements View {
     if (this.#isDrawn) this.terminal.eraseLine();
     this.#isDrawn = false;
   }
+}
+
+function isAlwaysShown({ kind }: ProgressEvent): boolean {
+  return kind === "warning" || kind === "step-failed";
 }
 
 function lineOf({ paint }: Terminal, event: ProgressEvent): string | undefined {

@@ -6,7 +6,7 @@ export const command = buildCommand<Record<never, never>, string[], CommandLineC
   docs: {
     brief: "run one command in the machine",
     fullDescription:
-      `Runs one command in the machine, in the directory that maps to the one you stand in.
+      `Runs one command in the machine, in the directory that maps to the current one.
 Its words arrive unchanged; one single word is a line of shell. Standard input, output and error are
 its own, and so is the exit code.
 

@@ -5,9 +5,8 @@ import { tellBesideGuest } from "./beside_guest.ts";
 export const command = buildCommand<Record<never, never>, [], CommandLineContext>({
   docs: {
     brief: "open a shell in the machine",
-    fullDescription:
-      `Opens the user's login shell in the machine, in the directory that maps to the one you
-stand in. Without a terminal it reads commands from standard input.
+    fullDescription: `Opens the user's login shell in the machine, in the directory that maps to the
+current one. Without a terminal it reads commands from standard input.
 
 EXAMPLES
   nixbox shell

@@ -23,7 +23,7 @@ EXAMPLES
         kind: "parsed",
         parse: parseAlias,
         optional: true,
-        brief: "another name for it",
+        brief: "the name to use instead of nixbox-NAME",
         placeholder: "NAME",
       },
     },

@@ -13,7 +13,7 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
     fullDescription:
       `A config, its plugins, hooks and lock decide what runs on this host. So nixbox uses them only
 once you have accepted them, as they are: whoever wrote them, and wherever they lie. After a change
-it asks again. Shows what they ask for (commands, shares, open doors, secrets, inputs) and what has
+it asks again. Shows what they ask for (commands, shares, network, secrets, inputs) and what has
 changed since you last accepted them, and asks. Nothing of them is run for that.
 Ends with 1 where they are not accepted.
 

@@ -8,11 +8,11 @@ interface Flags {
 
 export const command = buildCommand<Flags, [string], CommandLineContext>({
   docs: {
-    brief: "take a share away from the running machine",
+    brief: "remove a share from the running machine",
     fullDescription:
-      `Takes a share away: unmounts it in the guest, waits until the device is gone, and ends what
-served it. A share that programs of the guest use stays, and they are named; --force takes it away
-under them.
+      `Removes a share: unmounts it in the guest, waits until the device is gone, and ends what
+served it. A share that programs of the guest use stays, and they are named; --force removes it
+all the same.
 
 EXAMPLES
   nixbox unmount /mnt/data

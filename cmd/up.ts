@@ -16,7 +16,8 @@ export const command = buildCommand<Flags, [], CommandLineContext>({
     brief: "boot this project's machine",
     fullDescription: `Boots this project's machine, building it first if the config has changed.
 When it returns, commands run in the guest, shares are mounted, and the config's scripts have run.
-If anything fails, or on Ctrl-C, everything that was done is undone.
+If anything fails, or on Ctrl-C, everything that was done is undone. Prints the main steps as they
+finish; --verbose prints all of them.
 
 EXAMPLES
   nixbox up                    build if needed, boot

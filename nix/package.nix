@@ -77,7 +77,7 @@ stdenvNoCC.mkDerivation {
   '';
 
   meta = {
-    description = "A NixOS machine for code that you do not trust";
+    description = "Runs untrusted code, above all AI agents, in a disposable NixOS microVM";
     license = lib.licenses.mit;
     mainProgram = "nixbox";
     platforms = [

@@ -1,4 +1,4 @@
-# The programs that nixbox runs, by the host's system. The hypervisor is none of them: it comes with
+# The programs that nixbox runs, by the host's system. The hypervisor is not among them: it comes with
 # the machine that Nix builds. Nix itself is the host's own, since it must fit its daemon.
 { pkgs }:
 let

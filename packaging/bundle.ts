@@ -108,10 +108,10 @@ async function writeDocumentation(directory: string): Promise<void> {
   );
 }
 
-/** The names in the list of commands that `nixbox --help` ends with. */
+/** The names in the list of commands that `nixbox --help` has. */
 export function commandNames(help: string): string[] {
   const list = help.split("\nCOMMANDS\n")[1] ?? "";
-  return list.split("\n").flatMap((line) => /^ {2}([a-z][a-z-]*) {2}/.exec(line)?.[1] ?? []);
+  return list.split("\n").flatMap((line) => /^ {4}([a-z][a-z-]*) {2}/.exec(line)?.[1] ?? []);
 }
 
 if (import.meta.main) {

@@ -53,7 +53,7 @@ export function readOptions(words: readonly string[]): Options {
 function oneOf<T extends string>(choices: readonly T[], name: string, word = ""): T {
   const choice = choices.find((candidate) => candidate === word);
   if (choice !== undefined) return choice;
-  throw new NixboxError(`compile: ${name} ${word} is none of ${choices.join(", ")}`, {
+  throw new NixboxError(`compile: ${name} ${word} is not one of ${choices.join(", ")}`, {
     exitCode: 2,
   });
 }

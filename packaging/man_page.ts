@@ -19,7 +19,7 @@ export function manPage(version: string, whole: string, commands: readonly Comma
   const page = [
     `.TH NIXBOX 1 "" "nixbox ${version}" "User Commands"`,
     ".SH NAME",
-    "nixbox \\- a NixOS machine for code that you do not trust",
+    "nixbox \\- run untrusted code in a disposable NixOS microVM",
     ".SH SYNOPSIS",
     ".B nixbox",
     "COMMAND [OPTIONS] [ARGUMENTS]",

@@ -13,7 +13,7 @@ export function parseIpv4(text: string): number | undefined {
   return octets.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
-/** `ADDRESS/LENGTH`, or an address alone; `undefined` if it is none. Host bits are left in. */
+/** `ADDRESS/LENGTH`, or an address alone; `undefined` if it is not one. Host bits are left in. */
 export function parseIpv4Range(text: string): Ipv4Range | undefined {
   const [address = "", length = "32", ...more] = text.split("/");
   const first = parseIpv4(address);
@@ -55,7 +55,7 @@ export function formatIpv4(address: number): string {
 }
 
 /**
- * Ranges that are no public addresses (RFC 6890 and the registries it names): of this host, of
+ * Ranges that are not public addresses (RFC 6890 and the registries it names): of this host, of
  * networks behind it, of the link, of nobody, and groups of receivers.
  */
 export const nonPublicRanges: readonly string[] = [

@@ -1,7 +1,7 @@
 /** Eight groups of 16 bits. */
 export type Ipv6 = readonly number[];
 
-/** The address as eight numbers (RFC 4291, section 2.2), or `undefined` if the text is none. */
+/** The address as eight numbers (RFC 4291, section 2.2), or `undefined` if the text is not one. */
 export function parseIpv6(text: string): Ipv6 | undefined {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
   if (dotted !== null) {

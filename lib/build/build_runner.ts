@@ -41,7 +41,7 @@ export async function findLastBuild(buildDirectory: string): Promise<Built | und
   const text = await readTextIfExists(`${buildDirectory}/built.json`);
   if (text === undefined) return undefined;
   const parsed = builtSchema.safeParse(parseJson(text));
-  // A build that the garbage collector has taken is none.
+  // A build that the garbage collector has removed does not count.
   if (!parsed.success || !await exists(parsed.data.runnerDirectory)) return undefined;
   return { ...parsed.data, isFresh: false };
 }

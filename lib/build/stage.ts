@@ -117,7 +117,7 @@ function projectJson(input: StageInput): string {
   );
 }
 
-/** Files that the config names and that are no part of the stage, by their contents. */
+/** Files that the config names and that are not part of the stage, by their contents. */
 async function otherInputs(config: Config): Promise<string[]> {
   const files = [
     ...config.scripts.map(({ path }) => path),

@@ -10,7 +10,7 @@ export interface Project {
   readonly configFile: string;
 }
 
-/** What a guest may reach: everything, the config's domains, or nothing. */
+/** What a guest may reach: the public internet, the config's domains alone, or nothing. */
 export type NetworkMode = "open" | "filtered" | "off";
 /** The config's word for a hypervisor. */
 export type HypervisorChoice = "auto" | "cloud-hypervisor" | "qemu" | "vfkit";
@@ -27,7 +27,7 @@ export type EnvSource =
 /** A variable's value, or where it comes from. */
 export type EnvValue = string | EnvSource;
 
-/** The resolved configuration: what nix/resolve.nix gives, checked by zod (design 3). */
+/** The resolved configuration: what nix/resolve.nix gives, as schema.ts has checked it. */
 export interface Config {
   /** Host name of the guest, and what the machine is called. */
   readonly name: string;
@@ -81,7 +81,7 @@ export interface Config {
   >;
   /** Plugins in use, in order: name and where they are. */
   readonly plugins: readonly { readonly name: string; readonly path: string }[];
-  /** Files outside the config file that decide the build: modules, plugins, ... (absolute). */
+  /** What is built into the guest: names of packages and of libraries for nix-ld, and modules. */
   readonly nix: {
     readonly packages: readonly string[];
     readonly ldLibraries: readonly string[];

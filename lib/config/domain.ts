@@ -1,4 +1,4 @@
-/** A domain in its normal form, or why the text is none. */
+/** A domain in its normal form, or why the text is not one. */
 export type ParsedDomain =
   | { readonly domain: string; readonly problem?: never }
   | { readonly domain?: never; readonly problem: string };

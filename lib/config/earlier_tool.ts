@@ -15,7 +15,7 @@ export const earlierEntries = {
   key: "ssh/vm_key",
 } as const;
 
-/** Whether a project is one of the earlier tool's, which nobody has taken over yet. */
+/** Whether a project is one of the earlier tool's, which has not been migrated yet. */
 export async function isEarlierProject({ configDirectory }: Project): Promise<boolean> {
   const marks = [earlierEntries.key, "state/.build-hash", "state/slot"];
   for (const mark of marks) if (await exists(`${configDirectory}/${mark}`)) return true;
@@ -28,14 +28,14 @@ export async function isEarlierProject({ configDirectory }: Project): Promise<bo
 }
 
 /** How an error or a check tells the way on. */
-export const takeOverHint = "`nixbox setup` takes it over: its keys and its config stay";
+export const migrateHint = "`nixbox setup` migrates it: its key and its config stay";
 
 /** @throws {NixboxError} if it is the earlier tool's: its guest could write the config. */
-export async function requireTakenOver(project: Project): Promise<void> {
+export async function requireMigrated(project: Project): Promise<void> {
   if (!await isEarlierProject(project)) return;
   throw new NixboxError("this project is one of the earlier nixbox", {
     where: project.configDirectory,
-    hint: takeOverHint,
+    hint: migrateHint,
   });
 }
 

@@ -43,7 +43,7 @@ export function guestUserOf(name: string): string {
   return isGuestUser(name) ? name : "nixbox";
 }
 
-/** Accounts that a NixOS guest has of its own. */
+/** Accounts that NixOS itself makes in a guest. */
 const takenNames = /^(root|nobody|sshd|messagebus|nscd|polkituser|systemd-.*|nixbld[0-9]*)$/;
 
 /** Whether an ordinary user of the guest can be called so. */

@@ -84,7 +84,7 @@ async function requireTrusted(host: Pick<Host, "user">, path: string): Promise<v
     });
   }
   const isWritableByAll = ((mode ?? 0) & 0o002) !== 0;
-  // In a sticky directory, others may add files of their own but not replace ours.
+  // In a sticky directory, others may add their own files but not replace ours.
   const isSticky = isDirectory && ((mode ?? 0) & 0o1000) !== 0;
   if (!isWritableByAll || isSticky) return;
   throw new NixboxError(`${path} can be written by everybody`, {

@@ -39,5 +39,5 @@ export async function takeKey(
     throw error;
   }
   await removeIfExists(pair.privateFile);
-  return `${file} is no Ed25519 key without a passphrase`;
+  return `${file} is not an Ed25519 key without a passphrase`;
 }

@@ -13,8 +13,8 @@ export function memoryFacts(): MemoryFacts {
 
 /**
  * Places by the XDG base directory variables, where they are set to absolute paths (others MUST be
- * ignored: XDG Base Directory Specification). A session's runtime directory is in memory, and so of
- * use for secrets too.
+ * ignored: XDG Base Directory Specification). A session's runtime directory is for its user alone and
+ * ends with the session, in memory on every system with systemd: secrets go there too.
  */
 export function basePaths(
   user: UserFacts,

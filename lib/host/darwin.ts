@@ -109,7 +109,7 @@ async function acceleration(system: DarwinSystem): Promise<Acceleration> {
   return {
     usable: false,
     reason: isGuest
-      ? "this Mac is a virtual machine itself, without virtualization of its own"
+      ? "this Mac is a virtual machine itself, without nested virtualization"
       : "this Mac has no virtualization (kern.hv_support is not 1)",
   };
 }

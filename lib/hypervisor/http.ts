@@ -23,7 +23,7 @@ const longestAnswer = 8 * 1024 * 1024;
  * writes the target in absolute form, which small servers take for a path.
  *
  * @throws {ConnectionLost} if the hypervisor is gone, or goes before it has answered.
- * @throws {NixboxError} if there is no answer within `timeoutMs`, or it is no HTTP.
+ * @throws {NixboxError} if there is no answer within `timeoutMs`, or it is not HTTP.
  */
 export async function request(socketPath: string, request: HttpRequest): Promise<HttpResponse> {
   request.signal?.throwIfAborted();

@@ -9,7 +9,7 @@ export interface HttpResponse {
  * Parses an HTTP/1.1 response as far as it has come (RFC 9112); `undefined` if there is more to come.
  *
  * @param isWhole Whether the connection has ended.
- * @throws {NixboxError} for what is no HTTP.
+ * @throws {NixboxError} for what is not HTTP.
  */
 export function parseResponse(
   bytes: Uint8Array<ArrayBuffer>,
@@ -37,7 +37,7 @@ export function parseResponse(
 const statusStart = "HTTP/1.";
 
 function noHttp(text: string): NixboxError {
-  return new NixboxError(`the hypervisor's answer is no HTTP: ${text.slice(0, 80)}`);
+  return new NixboxError(`the hypervisor's answer is not HTTP: ${text.slice(0, 80)}`);
 }
 
 function parseHeader(line: string): [name: string, value: string] {

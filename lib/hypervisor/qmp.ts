@@ -51,7 +51,7 @@ interface Waiting {
 /** QEMU answers at once; one that does not has stopped. */
 const answerTimeoutMs = 10_000;
 
-/** The longest line of QMP that is read: no answer to a command of ours comes near it. */
+/** The longest line of QMP that is read: no answer to a command that nixbox sends comes near it. */
 const longestLine = 4 * 1024 * 1024;
 
 /** A connection to QEMU's control socket, ready for commands. */

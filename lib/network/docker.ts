@@ -71,7 +71,7 @@ export async function tapsInDocker(host: Host): Promise<readonly string[]> {
   return [...new Set(taps)];
 }
 
-/** The tap that a rule of ours is about, by the line that iptables prints for it. */
+/** The tap that a rule of nixbox is about, by the line that iptables prints for it. */
 function tapOf(line: string): string | undefined {
   return /^-A DOCKER-USER (?:-i|-o) (nbx\d+) /.exec(line)?.[1];
 }

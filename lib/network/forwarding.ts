@@ -21,7 +21,7 @@ const remember = 'printf %s "$1" >"$0.new"; mv -fT -- "$0.new" "$0"';
 /**
  * Lets the host forward IPv4 for its machines. Where nixbox switches that on, it makes no router of
  * the host: what neither comes from a machine nor goes to one is dropped. Others that come to forward
- * meanwhile (Docker) bring interfaces of their own, and what goes by those passes.
+ * meanwhile (Docker) bring their own interfaces, and what goes by those passes.
  *
  * @param memory Where the interfaces are kept that there were: nixbox switched it on while it is there.
  */

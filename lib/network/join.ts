@@ -107,7 +107,7 @@ export async function partNamespace(host: Host, slot: SlotNames): Promise<void> 
   if (await exists(`/sys/class/net/${slot.link}`)) {
     await runAsRoot(host, ["ip", "link", "delete", slot.link]);
   }
-  // Some may be missing, which is no fault.
+  // Some may be missing, which is not a fault.
   const batch = removeRulesBatch(slot);
   await runAsRoot(host, ["ip", "-force", "-batch", "-"], batch, { accept: "any" });
 }

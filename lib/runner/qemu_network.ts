@@ -65,7 +65,7 @@ function cardOf({ mac }: RunnerNetwork, id: string, queues: number, isOnBus: boo
   ];
 }
 
-/** Fits the queues of the cards that stay to the vCPUs; one without queues of its own has one pair. */
+/** Fits the queues of the cards that stay to the vCPUs; one without a number of queues has one pair. */
 export function setQueues(list: ArgumentList, cpus: number): void {
   for (const backend of typedValues(list, "-netdev")) {
     if (optionValue(backend.options, "queues") === undefined) continue;

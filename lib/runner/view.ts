@@ -13,7 +13,7 @@ export interface RunnerDisk {
   readonly serial?: string;
 }
 
-/** A shared directory: virtiofs by a virtiofsd socket, or by a path where the VMM serves it. */
+/** A shared directory: by the socket of its virtiofsd, or by its path where the hypervisor serves it. */
 export interface RunnerShare {
   /** The virtiofs tag, at most 36 bytes. */
   readonly tag: string;
@@ -27,7 +27,7 @@ export interface RunnerShare {
 
 /** A network card of the guest. */
 export interface RunnerNetwork {
-  /** `tap` on Linux; `nat` for vfkit's vmnet; others pass through by their own name. */
+  /** `tap`; `user` (QEMU's own); `nat` (vfkit's). Others are only read, by the runner's name for them. */
   readonly kind: "tap" | "nat" | "user" | (string & Record<never, never>);
   /** Name of the tap. */
   readonly tap?: string;
@@ -103,7 +103,7 @@ export interface RunnerChanges {
    */
   readonly confined?: boolean;
   /**
-   * cloud-hypervisor: what it may open later, under the rules of its own (Landlock) that allow what its
+   * cloud-hypervisor: what it may open later, under its own rules (Landlock) that allow what its
    * command line names; nothing where its version has none.
    */
   readonly openable?: readonly string[];

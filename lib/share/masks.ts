@@ -13,7 +13,7 @@ export function masksFor(
 ): readonly string[] | undefined {
   if (directories.some((directory) => isWithin(source, directory))) return undefined;
   const inside = [...new Set(directories)].filter((directory) => isWithin(directory, source));
-  // What lies in a directory that is masked already needs no mask of its own.
+  // What lies in a directory that is masked already needs no further mask.
   return inside.filter((directory) =>
     !inside.some((other) => other !== directory && isWithin(directory, other))
   );

@@ -25,7 +25,7 @@ export interface Confinement extends CoveredShare {
 export const confinedDirectory = "/share";
 
 // A fixed script. Arguments: chroot, the root, ro or rw, the umask, those of the covers, the files of
-// the program up to "--", then its command. It runs in user and mount namespaces of its own, and leaves nothing.
+// the program up to "--", then its command. It runs in its own user and mount namespaces, and leaves nothing.
 const confineThenRun = "set -e; chroot=$1 root=$2 mode=$3 umask=$4; shift 4; " +
   'mount -t tmpfs -o mode=755,nosuid,nodev none "$root"; mkdir "$root/share"; ' + coverScript +
   'while [ "$1" != -- ]; do mkdir -p "$root${1%/*}"; cp -- "$1" "$root$1"; shift; done; shift; ' +
@@ -59,7 +59,7 @@ export function confinedArgv(
 
 /**
  * OpenSSH's SFTP server on stdin and stdout, for one directory. `-R` refuses every change; the
- * server has no other confinement of its own (sftp-server(8)).
+ * server has no other confinement (sftp-server(8)).
  */
 export function sftpServerArgs(readonly: boolean): readonly string[] {
   return ["-e", "-l", "ERROR", ...(readonly ? ["-R"] : [])];

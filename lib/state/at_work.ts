@@ -2,7 +2,7 @@ import type { Host, ProcessIdentity } from "../host/host.ts";
 import { readOwnFile } from "../host/files/own_file.ts";
 import { parseJson } from "../base/json.ts";
 import { isIdentity } from "./record.ts";
-import { isObjectOf, isOneOf } from "../base/shape.ts";
+import { isObjectOf, isOneOf } from "../base/type_guards.ts";
 
 /** What a command that holds a project's lock for long is doing. */
 export type Work = "up" | "down" | "build";

@@ -5,7 +5,7 @@ import { removeIfExists, writeTextAtomically } from "../host/files/files.ts";
 import { parseJson } from "../base/json.ts";
 import { readOwnFile } from "../host/files/own_file.ts";
 import { isIdentity } from "./record.ts";
-import { isInteger, isNumber, isObjectOf, isString } from "../base/shape.ts";
+import { isInteger, isNumber, isObjectOf, isString } from "../base/type_guards.ts";
 import { mayWriteClaims, slotsDirectory } from "./shared_directory.ts";
 import type { SlotOwner, SlotPlace } from "./slots.ts";
 

@@ -4,7 +4,7 @@ import { readTextIfExists, removeIfExists, writeTextAtomically } from "../host/f
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../base/json.ts";
 import { printableCommand } from "../host/process/run.ts";
-import { isArrayOf, isObjectOf, isOneOf, isString } from "../base/shape.ts";
+import { isArrayOf, isObjectOf, isOneOf, isString } from "../base/type_guards.ts";
 
 /** A file as it was when the user accepted it. */
 export interface AcceptedFile {
@@ -64,7 +64,7 @@ function acceptedFile(host: StateHost, kind: "contents" | "keys", hash: string):
 /**
  * Whether the user has accepted a content, or a key pair, by its hash.
  *
- * @throws {NixboxError} if what is written down about it cannot be read: that is no yes.
+ * @throws {NixboxError} if what is written down about it cannot be read: that is not consent.
  */
 export async function isAcceptedHash(
   host: StateHost,

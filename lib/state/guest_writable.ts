@@ -4,7 +4,7 @@ import { writeTextAtomically } from "../host/files/files.ts";
 import { parseJson } from "../base/json.ts";
 import { readOwnFile } from "../host/files/own_file.ts";
 import { parentOf } from "../base/paths.ts";
-import { isArrayOf, isString } from "../base/shape.ts";
+import { isArrayOf, isString } from "../base/type_guards.ts";
 
 /** Some ten thousand directories. */
 const mostBytes = 1_000_000;

@@ -4,7 +4,7 @@ import { directoryIdentity, writeTextAtomically } from "../host/files/files.ts";
 import type { Host } from "../host/host.ts";
 import { parseJson } from "../base/json.ts";
 import { readRegularFile } from "../host/files/regular_file.ts";
-import { type Check, isObjectOf, isOneOf, isString } from "../base/shape.ts";
+import { type Check, isObjectOf, isOneOf, isString } from "../base/type_guards.ts";
 
 /** A project that this user has used nixbox in: its `.nixbox` has keys, and no guest may see it. */
 export interface KnownProject {

@@ -13,7 +13,7 @@ import {
   isOneOf,
   isOptional,
   isString,
-} from "../base/shape.ts";
+} from "../base/type_guards.ts";
 
 /** A directory that a machine shares. */
 export interface ShareRecord {
@@ -85,7 +85,7 @@ export interface VsockNetwork {
 
 /**
  * What is known of one machine, kept as JSON in the state directory. It is written before what it
- * names is made, so that everything can be taken down whatever happened to the program that made it.
+ * names is made, so that everything can be torn down whatever happened to the program that made it.
  */
 export interface VmRecord {
   /** The version of this format. */

@@ -77,7 +77,7 @@ async function stateOf(host: Host, slot: number, claim: Claim): Promise<SlotStat
   return { slot, owner: claim.owner, isOwnerAlive: await isAlive(host, claim.owner.process) };
 }
 
-/** A claim that cannot be read counts as an unknown owner's: it is never taken over silently. */
+/** A claim that cannot be read counts as an unknown owner's: it is never taken silently. */
 const unknownOwner: SlotOwner = {
   id: "unknown",
   uid: -1,

@@ -4,7 +4,7 @@
 {
   imports = [
     ./boot.nix
-    ./comfort.nix
+    ./compat.nix
     ./docker.nix
     ./hypervisor.nix
     ./network.nix

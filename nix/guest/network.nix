@@ -12,7 +12,7 @@
     networks."10-nixbox" = {
       matchConfig = {
         Type = "ether";
-        # Docker's and other cards that software makes are none of ours.
+        # Cards that software makes, such as Docker's, are not nixbox's.
         Kind = "!*";
       };
       networkConfig = {
@@ -28,7 +28,7 @@
     };
   };
   # Only the host's name server, as it answers now: what it refuses is to be seen there, and what it
-  # answers opens the firewall for as long as it said. A file of its own, since the options of NixOS
+  # answers opens the firewall for as long as it said. A separate file, since the options of NixOS
   # for it have changed their names and types from release to release.
   services.resolved.enable = true;
   environment.etc."systemd/resolved.conf.d/nixbox.conf".text = ''

@@ -39,7 +39,7 @@ in
         wantedBy = [ "sockets.target" ];
         listenStreams = [ "vsock::${toString cfg.vsockPort}" ];
         socketConfig.Accept = true;
-        # As for sshd's own: many commands at once are no reason to stop listening.
+        # As for sshd's own: many commands at once are not a reason to stop listening.
         socketConfig.TriggerLimitIntervalSec = 0;
         # Made by the module below, whether or not the hypervisor gives a vsock.
         unitConfig.ConditionPathExists = "/dev/vsock";

@@ -62,7 +62,7 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
   });
 
   await t.step(
-    "a flush of the host's rules opens nothing; status and doctor tell, refresh puts right",
+    "a flush of the host's rules opens nothing; status and doctor tell, refresh fixes it",
     async () => {
       await run(["nft", "flush", "ruleset"]);
       await newContacts();
@@ -85,9 +85,9 @@ Deno.test("filtered: every attack from inside is refused", async (t) => {
       assert.match(doctor.stdout, /network of box .*rules for it are gone/);
       const refresh = await project.call(["network", "refresh"]);
       assert.equal(refresh.code, 0, refresh.stderr);
-      assert.match(refresh.stdout, /^put right: this host's rules for it are gone/m);
+      assert.match(refresh.stdout, /^fixed: this host's rules for it are gone/m);
       assert.equal((await project.call(["network", "status"])).code, 0);
-      assert.equal((await project.call(["network", "refresh"])).stdout, "all was right\n");
+      assert.equal((await project.call(["network", "refresh"])).stdout, "nothing to fix\n");
       await mustHold(project, [...stillWorks, ...stillHolds]);
     },
   );

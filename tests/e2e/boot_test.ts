@@ -153,7 +153,7 @@ Deno.test("a machine boots, runs commands, shares the project and goes without a
     await assertNothingLeft();
   });
 
-  await t.step("a second down is no failure, and run ends with 3", async () => {
+  await t.step("a second down is not a failure, and run ends with 3", async () => {
     const again = await project.down();
     assert.equal(again.code, 0);
     assert.match(again.stderr, /is not up/);

@@ -124,7 +124,7 @@ Deno.test("a machine that somebody stopped goes on for down, so that its guest c
 Deno.test("down works with a broken config, and with the config gone", async () => {
   await using project = await TestProject.make();
   await project.mustUp();
-  await project.writeConfig("{ this is no nix");
+  await project.writeConfig("{ this is not nix");
   assert.equal((await project.down()).code, 0);
   await assertNothingLeft();
   await project.configure("");
@@ -199,7 +199,7 @@ Deno.test("a down that is under way is not a leftover, and one that was killed i
   await assertNothingLeft();
 });
 
-Deno.test("a command's own exit status 255 is no lost connection", async () => {
+Deno.test("a command's own exit status 255 is not a lost connection", async () => {
   await using project = await TestProject.make();
   await project.mustUp();
   const script = "import { openProject } from 'nixbox'; const p = await openProject('.'); " +

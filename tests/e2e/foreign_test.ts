@@ -446,7 +446,7 @@ Deno.test("an accepted content is asked for again after any change of it", async
   }
 });
 
-Deno.test("what is no part of a content changes as it likes", async (t) => {
+Deno.test("what is not part of a content changes as it likes", async (t) => {
   await using repository = await ForeignRepository.clone({
     ...config(`scripts = [ ./setup.sh ../guest.sh ];
       mounts = [ { source = ../data; target = "/data"; } ];`),
@@ -599,7 +599,7 @@ Deno.test("trust accepts what its hash says and nothing else, and init what it w
     assert.equal((await repository.call(["trust", "--accept", hash])).code, 0);
     assert.equal((await repository.call(["config"])).code, 0);
   });
-  await t.step("a hash that is none is wrong use", async () => {
+  await t.step("a hash that is not one is wrong use", async () => {
     assert.equal((await repository.call(["trust", "--accept", "abc"])).code, 2);
   });
   await t.step("the difference is to what was accepted", async () => {
@@ -622,7 +622,7 @@ Deno.test("trust accepts what its hash says and nothing else, and init what it w
   });
 });
 
-Deno.test("a trust state that cannot be read is no yes, and no command hangs on it", async (t) => {
+Deno.test("a trust state that cannot be read is not consent, and no command hangs on it", async (t) => {
   await using repository = await ForeignRepository.clone(config(""));
   assert.equal((await repository.call(["trust", "--yes"])).code, 0);
   const directory = "/root/.local/state/nixbox/trust/contents";

@@ -82,14 +82,14 @@ for (const [name, flush] of Object.entries(flushes)) {
 Deno.test("an address that the host gets later is as closed as the others, without rules, too", async () => {
   await using slot = await EmptySlot.make(21, { mode: "open" });
   using _services = hostServices([2375]);
-  const knock = async () => (await slot.run("nc -z -w 1 80.0.77.1 2375")).code;
+  const probe = async () => (await slot.run("nc -z -w 1 80.0.77.1 2375")).code;
   await run(["ip", "address", "add", "80.0.77.1/24", "dev", "uplink"]);
   try {
-    assert.equal(await knock(), 1);
+    assert.equal(await probe(), 1);
     await run(["nft", "flush", "ruleset"]);
-    assert.equal(await knock(), 1);
+    assert.equal(await probe(), 1);
     await Deno.writeTextFile("/proc/sys/net/ipv4/conf/nbx21/rp_filter", "0");
-    assert.equal(await knock(), 1);
+    assert.equal(await probe(), 1);
   } finally {
     await run(["ip", "address", "delete", "80.0.77.1/24", "dev", "uplink"]);
   }

@@ -67,7 +67,7 @@ const ways: readonly (readonly [what: string, does: Readonly<Record<string, unkn
   ["a path alone", ask(get("/", "Host: evil.test"))],
   ...["metadata", "gateway", "machine", "private", "lan", "loopback", "host"].map((place) =>
     [
-      `an allowed name that leads to a place of ours: ${place}`,
+      `an allowed name that leads to a private place: ${place}`,
       ask(connect(`to-${place}.allowed.test:443`)),
     ] as const
   ),

@@ -50,8 +50,8 @@ Deno.test("machines of two projects do not see each other", async () => {
   const { machines } = JSON.parse((await first.call(["status", "--json"])).stdout);
   const [one, two] = machines;
   assert.notEqual(one.address, two.address);
-  const knock = await first.run(`nc -z -w 3 ${two.address} 22`);
-  assert.notEqual(knock.code, 0);
+  const probe = await first.run(`nc -z -w 3 ${two.address} 22`);
+  assert.notEqual(probe.code, 0);
   assert.equal((await second.down()).code, 0);
   assert.equal((await first.run("curl -s -m 5 http://allowed.test/still")).code, 0);
   assert.equal((await first.down()).code, 0);
@@ -67,9 +67,9 @@ Deno.test("three filtered machines: one goes and comes, the others keep rules, n
   const download = first.run("curl -sS -m 60 http://allowed.test/slow/150 | wc -c");
   const { machines } = JSON.parse((await first.call(["status", "--json"])).stdout);
   for (const { address } of machines) {
-    const knock = await second.run(`ip -4 addr | grep -q ${address}/ || nc -z -w 2 ${address} 22`);
+    const probe = await second.run(`ip -4 addr | grep -q ${address}/ || nc -z -w 2 ${address} 22`);
     assert.equal(
-      knock.code,
+      probe.code,
       machines.find((one: { name: string; address: string }) =>
           one.name === "second" && one.address === address
         ) === undefined

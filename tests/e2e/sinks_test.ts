@@ -10,7 +10,7 @@ import { assertNothingLeft } from "./support/traces.ts";
 
 const state = "/root/.local/state/nixbox";
 
-/** A small file system of its own, in memory. */
+/** A small separate file system, in memory. */
 class SmallDisk implements AsyncDisposable {
   private constructor(readonly path: string) {}
 
@@ -108,7 +108,7 @@ Deno.test("a share that fills the host's file system: the machine is paused, tol
   );
   await t.step("up refuses on a file system without room, before anything is changed", async () => {
     await disk.leave(10);
-    const up = await project.up();
+    const up = await project.up("runner", "--verbose");
     assert.equal(up.code, 1);
     assert.match(
       up.stderr,

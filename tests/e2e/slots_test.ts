@@ -99,10 +99,10 @@ Deno.test("who routes to a gateway's address from another network reaches neithe
   const outside = ["ip", "netns", "exec", "internet"];
   await run([...outside, "ip", "route", "add", "10.201.12.0/30", "via", "80.0.2.2"]);
   for (const port of ["53", "27443", "27080"]) {
-    const knock = await run([...outside, "nc", "-z", "-w", "2", "10.201.12.1", port], {
+    const probe = await run([...outside, "nc", "-z", "-w", "2", "10.201.12.1", port], {
       accept: "any",
     });
-    assert.equal(knock.code, 1, port);
+    assert.equal(probe.code, 1, port);
   }
   await run([...outside, "ip", "route", "delete", "10.201.12.0/30"]);
 });
@@ -147,7 +147,7 @@ Deno.test("the inspector runs as nobody's user, sees no files, and is held by th
   assert.equal(await reach("10.55.0.10", "80"), 1);
 });
 
-Deno.test("after kill -9 of everything, doctor --fix clears all of ours and nothing else's", async () => {
+Deno.test("after kill -9 of everything, doctor --fix clears all that is nixbox's and nothing else", async () => {
   await using project = await TestProject.make('network.mode = "filtered";');
   await run(["nft", "add", "table", "inet", "foreign"]);
   await run(["iptables", "-N", "DOCKER-USER"]);

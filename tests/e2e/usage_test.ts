@@ -34,8 +34,11 @@ for (const [words, says] of wrong) {
 
 Deno.test("--help of every command has an example, and --version is one line", async () => {
   const { stdout } = await call("/var/tmp", "--help");
-  const names = [...stdout.matchAll(/^ {2}(\w+) {2,}\w/gm)].map(([, name = ""]) => name);
-  assert.ok(names.length >= 12, stdout);
+  const names = [...stdout.matchAll(/^ {4}([a-z-]+) {2,}\w/gm)].map(([, name = ""]) => name);
+  assert.ok(names.length >= 20, stdout);
+  assert.match(stdout, /^USAGE\n {2}nixbox \[OPTIONS\] COMMAND \[ARGUMENTS\]\n\n/);
+  const groups = [...stdout.matchAll(/^ {2}([a-z]+)$/gm)].map(([, group]) => group);
+  assert.deepEqual(groups, ["machine", "files", "network", "project", "host"]);
   for (const name of names) {
     const help = await call("/var/tmp", name, "--help");
     assert.equal(help.code, 0);

@@ -78,7 +78,7 @@ export async function installHere(packages: readonly string[]): Promise<void> {
   });
 }
 
-/** A source of someone else's that is out of order is none of ours. */
+/** A package source of someone else's that is out of order does not matter here. */
 async function updateLists(): Promise<void> {
   await run(["apt-get", "update"], { accept: "any" });
 }

@@ -21,7 +21,7 @@ mkdir -p /root/my-project
 cd /root/my-project || exit 1
 echo 'print("hello from", open("/etc/hostname").read().strip() or "the guest")' >hello.py
 
-say "A project of yours, and code in it that you do not trust."
+say "A project of yours, and untrusted code in it."
 show nixbox init
 nixbox init
 expect $?

@@ -120,7 +120,7 @@ Deno.test("what a running machine is made of stays in the store until down", asy
   );
 });
 
-Deno.test("new keys are no reason to build again", async () => {
+Deno.test("new keys are not a reason to build again", async () => {
   await using project = await standInProject();
   const build = async () => JSON.parse((await project.call(["build", "--json"])).stdout).hash;
   const before = await build();

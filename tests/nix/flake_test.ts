@@ -85,7 +85,7 @@ Deno.test("the overlay adds the program to another's packages", async () => {
   assert.equal(added, own);
 });
 
-Deno.test("a flake of one's own can use the guest as a module", async () => {
+Deno.test("another flake can use the guest as a module", async () => {
   const own = await Deno.makeTempDir({ dir: "/var/tmp" });
   await Deno.writeTextFile(
     `${own}/flake.nix`,

@@ -124,6 +124,17 @@ const effects: readonly {
     after: { enable: true, enableOnBoot: false, groups: ["docker", "wheel"] },
   },
   {
+    option: "compat.enable",
+    apply:
+      "c: { rules = builtins.length c.systemd.tmpfiles.rules; limits = c.security.pam.loginLimits; }",
+    byDefault: {
+      rules: 2,
+      limits: [{ domain: "*", type: "-", item: "nofile", value: "524288" }],
+    },
+    set: "nixbox.compat.enable = false; systemd.tmpfiles.rules = [ ];",
+    after: { rules: 0, limits: null },
+  },
+  {
     option: "comfort.enable",
     apply:
       "c: { rules = builtins.length c.systemd.tmpfiles.rules; limits = c.security.pam.loginLimits; }",

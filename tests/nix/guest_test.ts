@@ -131,7 +131,7 @@ Deno.test("a module may be a symlink, and import through one", async () => {
 for (
   const [what, module, says] of [
     [
-      "an option of nixbox that is none",
+      "an option that nixbox does not have",
       "{ nixbox.disk = 1; }",
       /The option `nixbox\.disk' does not exist/,
     ],

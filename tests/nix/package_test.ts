@@ -47,7 +47,7 @@ Deno.test("nix builds the program, and the program boots a machine", async (t) =
     assert.match(stdout, /^nixbox \d/);
   });
   await t.step(
-    "it builds a machine from its read-only files, boots it, takes it down",
+    "it builds a machine from its read-only files, boots it, stops it",
     async () => {
       await using project = await TestProject.make('user = "dev";');
       await lockStandIns(`${project.directory}/.nixbox`);

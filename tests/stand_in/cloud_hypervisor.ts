@@ -237,7 +237,7 @@ function requireFields(body: Entry, fields: Fields, required: readonly string[])
     const type = fields[name];
     if (type === undefined) throw new Refusal(400, "Bad Request", `unknown field ${name}`);
     const found: string = typeof value;
-    if (found !== type) throw new Refusal(400, "Bad Request", `${name} is no ${type}`);
+    if (found !== type) throw new Refusal(400, "Bad Request", `${name} is not a ${type}`);
   }
   for (const name of required) {
     if (!(name in body)) throw new Refusal(400, "Bad Request", `missing field ${name}`);

@@ -3,7 +3,7 @@ import { exists, readTextIfExists } from "../files/files.ts";
 import type { Host, ProcessIdentity } from "../host.ts";
 
 /**
- * Who makes control groups here: systemd (a scope of its own for each machine), nobody else (a group is
+ * Who makes control groups here: systemd (one scope for each machine), nobody else (a group is
  * made by hand), or there are none that hold.
  */
 export type GroupManager = "systemd" | "cgroup" | "none";

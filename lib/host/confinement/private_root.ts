@@ -111,7 +111,7 @@ function inFstab(path: string): string {
 }
 
 /**
- * The command that runs `argv` with a file system and processes of its own (mount_namespaces(7),
+ * The command that runs `argv` with its own file system and processes (mount_namespaces(7),
  * pid_namespaces(7)), as the user and without capabilities. One process stays in between, which
  * waits: see {@linkcode Host.processes} for its child.
  *

@@ -2,7 +2,7 @@ import { NixboxError } from "../../base/error.ts";
 import { exists } from "../files/files.ts";
 
 /**
- * The command that runs this nixbox: for the one process of its own that it leaves running. A
+ * The command that runs this nixbox: for the one process that nixbox leaves running. A
  * compiled program is that itself; else it is deno with main.ts of the source tree, or main.js of the
  * bundle, even where a script of the user's runs nixbox as a library. One that was imported from an
  * address uses the copy that `NIXBOX_ASSETS` names.

@@ -9,7 +9,7 @@ export interface PipedProgram {
   /** What it is called in errors. */
   readonly name?: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Exit codes that are no failure. */
+  /** Exit codes that are not a failure. */
   readonly accept?: readonly number[];
 }
 

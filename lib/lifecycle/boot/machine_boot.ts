@@ -84,7 +84,7 @@ export abstract class MachineBoot<P extends MachinePlan> {
     await writeRecord(this.boot.host, this.#record);
   }
 
-  /** Takes over the record as something else has written it meanwhile. */
+  /** Uses the record as something else has written it meanwhile. */
   protected take(record: VmRecord): void {
     this.#record = record;
   }

@@ -137,8 +137,8 @@ function undoTapStep(
   }
 }
 
-/** Takes a machine down without asking its guest: all undo steps, in reverse order. */
-export async function takeDown(
+/** Tears a machine down without asking its guest: all undo steps, in reverse order. */
+export async function tearDown(
   host: Host,
   place: SlotPlace,
   record: VmRecord,
@@ -147,10 +147,10 @@ export async function takeDown(
   await undoAll(stepOrder(record).map((name) => undoStep(host, place, record, name)), emit);
 }
 
-/** @throws {NixboxError} if a machine that was taken down has kept its record: something of it is left. */
+/** @throws {NixboxError} if a machine that was torn down has kept its record: something of it is left. */
 export async function requireGone(host: Host, { id, name }: VmRecord): Promise<void> {
   if (await readRecord(host, id) === undefined) return;
-  throw new NixboxError(`${name} could not be taken down as a whole`, {
+  throw new NixboxError(`${name} could not be torn down completely`, {
     hint: "the warnings above say why; then `nixbox down` once more",
   });
 }

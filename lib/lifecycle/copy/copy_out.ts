@@ -4,7 +4,7 @@ import { joinPath, nameOf, resolvePath } from "../../base/paths.ts";
 import { pipe, type PipedProgram } from "../../host/process/pipe.ts";
 import { lastLines } from "../../host/process/run.ts";
 import { tellStep } from "../../base/progress.ts";
-import { requireNoWayOut } from "../../host/files/way_out.ts";
+import { requireNoSymlinkEscape } from "../../host/files/symlink_escape.ts";
 import { writableSources } from "../../share/masks.ts";
 import { copyCommands, type GuestFile, parseGuestFile } from "../../guest/copy_commands.ts";
 import { runInGuest } from "../../guest/session.ts";
@@ -82,7 +82,7 @@ interface Place {
 async function placeFor(work: CopyWork, source: string, target: string): Promise<Place> {
   const path = resolvePath(work.options.directory, target);
   // A link in the destination's own place counts too, although it would not be followed.
-  await requireNoWayOut(path, writableSources(work.record.shares));
+  await requireNoSymlinkEscape(path, writableSources(work.record.shares));
   const isDirectory = await directoryAt(path);
   const mustBeDirectory = work.isOneOfMany || target.endsWith("/");
   if (mustBeDirectory && !isDirectory) {

@@ -2,7 +2,7 @@ import { configDirectoryOf } from "../../config/find.ts";
 import { NixboxError } from "../../base/error.ts";
 import { directoryIdentity, exists, fileError } from "../../host/files/files.ts";
 import { isWithin, parentOf, pathBelow, resolvePath } from "../../base/paths.ts";
-import { realPathWithin, requireNoWayOut } from "../../host/files/way_out.ts";
+import { realPathWithin, requireNoSymlinkEscape } from "../../host/files/symlink_escape.ts";
 import { masksFor, writableSources } from "../../share/masks.ts";
 import { privateDirectories } from "../protection/private_directories.ts";
 import type { Host } from "../../host/host.ts";
@@ -33,7 +33,7 @@ export interface CopyWork {
 export async function realParent(work: CopyWork, path: string, problem: string): Promise<string> {
   const parent = parentOf(path);
   try {
-    const root = await requireNoWayOut(parent, writableSources(work.record.shares));
+    const root = await requireNoSymlinkEscape(parent, writableSources(work.record.shares));
     return await realPathWithin(parent, root);
   } catch (error) {
     if (error instanceof NixboxError) throw error;

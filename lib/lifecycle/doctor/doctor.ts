@@ -116,7 +116,7 @@ async function checkGroups(): Promise<Check> {
         state: "warning",
         detail:
           "no control groups with memory and pids (cgroup v2): of a machine's programs only " +
-          "the hypervisor is bounded, by a limit of its own memory (RLIMIT_DATA)",
+          "the hypervisor alone is bounded, by a limit of its memory (RLIMIT_DATA)",
         hint: "boot with systemd.unified_cgroup_hierarchy=1, or mount cgroup2 on /sys/fs/cgroup",
       };
   }

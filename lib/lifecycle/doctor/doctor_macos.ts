@@ -95,7 +95,7 @@ function checkPaths(host: Host): readonly Check[] {
 
 /**
  * From macOS 15 on, programs need the user's leave to reach other machines of the local network, and
- * vmnet's guests count as such (Apple, TN3179). ssh goes over vsock, which is none.
+ * vmnet's guests count as such (Apple, TN3179). ssh goes over vsock, which does not.
  */
 function checkLocalNetwork(major: number): readonly Check[] {
   if (major < 15) return [];

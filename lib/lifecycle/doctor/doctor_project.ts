@@ -3,7 +3,7 @@ import { findProjectIfAny } from "../../config/find.ts";
 import { messageOf } from "../../base/error.ts";
 import type { Host } from "../../host/host.ts";
 import type { Check } from "./check.ts";
-import { isEarlierProject, takeOverHint } from "../../config/earlier_tool.ts";
+import { isEarlierProject, migrateHint } from "../../config/earlier_tool.ts";
 
 /** What is to be said of the project that a directory belongs to; nothing where there is none. */
 export async function checkProject(host: Host, directory: string): Promise<readonly Check[]> {
@@ -19,6 +19,6 @@ export async function checkProject(host: Host, directory: string): Promise<reado
     name,
     state: "warning",
     detail: `${project.directory} is one of the earlier nixbox`,
-    hint: takeOverHint,
+    hint: migrateHint,
   }];
 }

@@ -31,7 +31,7 @@ import { clearSlot } from "../boot/linux/claim.ts";
 import { discardMachine } from "../up/discard.ts";
 import { machineState } from "../machine/machine.ts";
 import { startMachineWatch } from "../machine/machine_watch.ts";
-import { requireGone, takeDown } from "../boot/teardown.ts";
+import { requireGone, tearDown } from "../boot/teardown.ts";
 
 /** Something that a crash left behind. */
 export type Leftover =
@@ -121,7 +121,7 @@ const tablesSchema = z.object({
   nftables: z.array(z.object({ table: z.optional(z.object({ name: z.string() })) })),
 });
 
-/** Tables of ours by name; listing needs root, so an ordinary user's own look finds none. */
+/** nixbox's tables, by name; listing needs root, so an ordinary user finds none. */
 async function slotsWithTables(host: Host): Promise<readonly number[]> {
   const nft = await host.which("nft");
   if (nft === undefined || host.user.uid !== 0) return [];
@@ -149,7 +149,7 @@ export async function clearLeftover(
     try {
       const record = await readRecord(host, id);
       if (record === undefined || await machineState(host, record) === "running") return;
-      await takeDown(host, place, record, emit);
+      await tearDown(host, place, record, emit);
       await requireGone(host, record);
     } finally {
       lock.release();

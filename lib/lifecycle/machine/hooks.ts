@@ -55,7 +55,7 @@ export async function runHooks(
 
 async function hookDirectory(project: string): Promise<string> {
   const directory = configDirectoryOf(project);
-  // A project that is gone is still taken down.
+  // A machine whose project is gone is still torn down.
   return await exists(directory) ? directory : "/";
 }
 

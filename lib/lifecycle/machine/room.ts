@@ -143,7 +143,7 @@ export async function readPause(
   const text = readOwnFile(pausePaths(record.runtimeDirectory).cause, {
     owners: [host.user.uid],
     mostBytes: 65_536,
-    hint: "`nixbox down` takes the machine down",
+    hint: "`nixbox down` stops the machine",
   });
   if (text === undefined) return undefined;
   const { directory } = statePaths(host, record.id);

@@ -22,7 +22,7 @@ export function deathOf(
   return controller.signal;
 }
 
-/** Waits until virtiofsd listens. */
+/** Waits until a server (virtiofsd, the proxy) has made its socket: 10 s at most. */
 export async function waitForSocket(path: string, death: AbortSignal): Promise<void> {
   const found = await waitFor(async () => await exists(path) ? true : undefined, {
     timeoutMs: 10_000,

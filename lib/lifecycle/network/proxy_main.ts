@@ -40,7 +40,7 @@ export async function runProxy(process: ProxyProcess): Promise<void> {
 async function untilGone(apiSocket: string, signal: AbortSignal): Promise<void> {
   const start = performance.now();
   let wasThere = false;
-  // A busy hypervisor may miss one knock.
+  // A busy hypervisor may miss one probe.
   for (let missed = 0; !signal.aborted;) {
     const isThere = await answers(apiSocket);
     missed = isThere ? 0 : missed + 1;

@@ -23,7 +23,7 @@ import { requireRunning } from "../machine/machine.ts";
 import { faultsOf, isLost } from "./faults.ts";
 import { forwardingMemory } from "../boot/teardown.ts";
 
-/** What `network refresh` found and put right. */
+/** What `network refresh` found and fixed. */
 export interface NetworkRefresh {
   /** A sentence for each fault that there was. */
   readonly fixed: readonly string[];
@@ -80,7 +80,7 @@ async function putRight(
   await writeRecord(host, fixed);
   const left = await faultsOf(host, place, fixed);
   if (left.length === 0) return;
-  throw new NixboxError(`the network of ${record.name} could not be put right as a whole`, {
+  throw new NixboxError(`the network of ${record.name} could not be fixed completely`, {
     hint: "`nixbox down`, then `nixbox up`",
     log: left.map((fault) => faultTexts[fault]),
   });

@@ -16,7 +16,7 @@ const nameInTemplate = "my-plugin";
  *
  * @param reserved Names of nixbox's own commands, by which a plugin's could not be reached.
  * @returns Its directory.
- * @throws {NixboxError} if the name is none, or taken; nothing is written then.
+ * @throws {NixboxError} if the name is not valid, or taken; nothing is written then.
  */
 export async function newPlugin(
   host: Host,

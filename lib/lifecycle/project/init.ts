@@ -6,7 +6,7 @@ import type { Host } from "../../host/host.ts";
 import { pathBelow } from "../../base/paths.ts";
 import { acceptNew } from "../trust/consent.ts";
 
-/** Keys and the lock's own copies stay out of version control; the lock itself belongs in it. */
+/** The project's keys stay out of version control; its flake.lock belongs in it. */
 export const gitignore = "/ssh/\n";
 
 /**

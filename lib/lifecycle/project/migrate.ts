@@ -11,10 +11,10 @@ import {
 import { gitignore } from "./init.ts";
 
 /** What became of a project of the earlier nixbox. */
-export interface TakenOver {
+export interface Migration {
   /** Whether the guest's identity is the earlier one, which other hosts know. */
   readonly keptIdentity: boolean;
-  /** What nixbox has no use for, now in {@linkcode TakenOver.directory}. */
+  /** What nixbox has no use for, now in {@linkcode Migration.directory}. */
   readonly moved: readonly string[];
   readonly directory: string;
   /** What is left to do by hand, a sentence each. */
@@ -22,7 +22,7 @@ export interface TakenOver {
 }
 
 /**
- * Takes over a project of the earlier nixbox: config.nix stays, the key that other hosts know becomes
+ * Migrates a project of the earlier nixbox: config.nix stays, the key that other hosts know becomes
  * the guest's identity, the rest goes to `.nixbox/earlier/`. Nothing is removed, and nothing of it is
  * evaluated or followed: the earlier tool's guest could write there. `nixbox trust` shows the config
  * before it is used.
@@ -30,7 +30,7 @@ export interface TakenOver {
  * @returns `undefined` if this is not such a project.
  * @throws {NixboxError} if its machine still runs, or a file cannot be moved; what was done is undone.
  */
-export async function takeOver(host: Host, project: Project): Promise<TakenOver | undefined> {
+export async function migrate(host: Host, project: Project): Promise<Migration | undefined> {
   if (!await isEarlierProject(project)) return undefined;
   await requireNoEarlierMachine(host, project);
   const notes: string[] = [];
@@ -44,7 +44,7 @@ export async function takeOver(host: Host, project: Project): Promise<TakenOver 
     if (keptIdentity) { for (const half of Object.values(identity)) await removeIfExists(half); }
     throw error;
   }
-  await mendGitignore(project, notes);
+  await fixGitignore(project, notes);
   return { keptIdentity, moved, directory, notes };
 }
 
@@ -73,12 +73,12 @@ async function moveRest(project: Project, directory: string): Promise<readonly s
   } catch (error) {
     for (const name of moved) await Deno.rename(`${directory}/${name}`, `${from}/${name}`);
     if (moved.length === 0) await removeIfExists(directory);
-    throw fileError(`${from} could not be taken over`, error);
+    throw fileError(`${from} could not be migrated`, error);
   }
 }
 
 /** The earlier tool's hid the lock, which belongs into version control. */
-async function mendGitignore(project: Project, notes: string[]): Promise<void> {
+async function fixGitignore(project: Project, notes: string[]): Promise<void> {
   const file = `${project.configDirectory}/.gitignore`;
   const wanted = `${gitignore}/earlier/\n`;
   const lines = await linesOf(file);

@@ -5,7 +5,7 @@ import { projectKeys } from "../../guest/keys.ts";
 import { noteProject } from "../../state/projects.ts";
 import { requireHidden } from "../protection/private_directories.ts";
 import { lockProject, readRecord } from "../../state/store.ts";
-import { type TakenOver, takeOver } from "./migrate.ts";
+import { migrate, type Migration } from "./migrate.ts";
 import { ensureOwnKeys, requireUntrackedKeys, rotateOwnKeys } from "../trust/keys.ts";
 
 /** What `setup` did. */
@@ -16,13 +16,13 @@ export interface SetupResult {
   readonly guestPublicKey: string;
   /** A machine is up that has the keys from before. */
   readonly isMachineUp: boolean;
-  /** What became of a project of the earlier nixbox; absent if this was none. */
-  readonly takenOver?: TakenOver;
+  /** What became of a project of the earlier nixbox; absent if this was not one. */
+  readonly migration?: Migration;
 }
 
 /**
- * Makes the project's keys and directories where they are missing; with `rotate`, new keys. Takes
- * over a project of the earlier nixbox first.
+ * Makes the project's keys and directories where they are missing; with `rotate`, new keys. Migrates a
+ * project of the earlier nixbox first.
  */
 export async function setUp(
   host: Host,
@@ -34,7 +34,7 @@ export async function setUp(
   try {
     await noteProject(host, project);
     await requireHidden(host, project);
-    const takenOver = await takeOver(host, project);
+    const migration = await migrate(host, project);
     if (options.rotate !== true) await requireUntrackedKeys(host, project);
     const madeKeys = options.rotate === true
       ? await rotateOwnKeys(host, project, name).then(() => true)
@@ -44,7 +44,7 @@ export async function setUp(
       madeKeys,
       guestPublicKey: (await Deno.readTextFile(identity.publicFile)).trim(),
       isMachineUp: await readRecord(host, project.id) !== undefined,
-      ...(takenOver === undefined ? {} : { takenOver }),
+      ...(migration === undefined ? {} : { migration }),
     };
   } finally {
     lock.release();

@@ -42,7 +42,7 @@ export async function requireHidden(
     if (seeing === undefined || !await isAlive(host, record.vmm)) continue;
     throw new NixboxError(`the machine ${record.name} sees ${configDirectory}, keys and all`, {
       where: seeing.source,
-      hint: `take it down: \`nixbox --project ${record.project} down\`; when it is up again, it ` +
+      hint: `stop it: \`nixbox --project ${record.project} down\`; when it is up again, it ` +
         "sees nothing of this project's .nixbox",
     });
   }

@@ -4,7 +4,7 @@ import { fileError } from "../../host/files/files.ts";
 import type { Host } from "../../host/host.ts";
 import { expandHome, joinPath, parentOf } from "../../base/paths.ts";
 import type { Emit } from "../../base/progress.ts";
-import { realPathWithin, requireNoWayOut } from "../../host/files/way_out.ts";
+import { realPathWithin, requireNoSymlinkEscape } from "../../host/files/symlink_escape.ts";
 import { writableSources } from "../../share/masks.ts";
 import type { MountSpec } from "../../share/mount_spec.ts";
 import type { ShareRecord, TargetedShare, VmRecord } from "../../state/record.ts";
@@ -46,7 +46,7 @@ export async function mountShare(
   const signal = options.signal ?? new AbortController().signal;
   const { shares } = await requireGoing(host, project.id);
   const path = absoluteSource(host, spec.source, options.directory);
-  const root = await requireNoWayOut(path, writableSources(shares));
+  const root = await requireNoSymlinkEscape(path, writableSources(shares));
   const { source, identity } = await realDirectory(path, spec.source, root);
   const hidden = await privateDirectories(host, project);
   const masks = requireMasks(source, hidden);

@@ -18,7 +18,7 @@ export class VirtiofsMounting extends Mounting {
     ];
   }
 
-  /** The guest waits for its device, so that its part takes no time of its own. */
+  /** The guest waits for its device, so that its part takes no extra time. */
   async #share(plan: ServerPlan): Promise<void> {
     const { tag, target } = this.share;
     const failed = new AbortController();

@@ -3,14 +3,14 @@ import { assetsDirectory } from "../../host/assets.ts";
 import { NixboxError } from "../../base/error.ts";
 import { sha256 } from "../../base/hash.ts";
 import type { Host } from "../../host/host.ts";
-import { requireNoWayOut } from "../../host/files/way_out.ts";
+import { requireNoSymlinkEscape } from "../../host/files/symlink_escape.ts";
 import {
   isAcceptedHash,
   keepLastAccepted,
   noteAcceptedHash,
   readLastAccepted,
 } from "../../state/consents.ts";
-import { requireTakenOver } from "../../config/earlier_tool.ts";
+import { requireMigrated } from "../../config/earlier_tool.ts";
 import { Gathered, lineOf } from "./gathered.ts";
 import { changesOf, contentFiles, type FileChange } from "./changes.ts";
 import { examine, type Examined } from "./examine.ts";
@@ -102,7 +102,7 @@ export async function openAcceptedConfig(
   project: Project,
   signal?: AbortSignal,
 ): Promise<AcceptedConfig> {
-  await requireTakenOver(project);
+  await requireMigrated(project);
   await requireUntrackedKeys(host, project);
   const snapshot = await Snapshot.make(host);
   try {
@@ -290,7 +290,7 @@ async function reviewOf(
   const changes = await changesOf(host, project.id, await contentFiles(gathered, config.env));
   if (requests.length > mostRequests) throw tooManyRequests(requests.length, project);
   const foreign = keys.map((key) => key.hash);
-  // Without keys of its own, it is the content's.
+  // Without its own keys, it is the content's.
   const shown = foreign.length === 0 ? hash : await sha256(JSON.stringify([hash, foreign]));
   return { hash: shown, foreignKeys: foreign, isAccepted, isChange, requests, changes };
 }
@@ -327,5 +327,5 @@ async function requireNoLinks(config: Config, project: Project): Promise<void> {
       typeof value === "object" && "file" in value ? [value.file] : []
     ),
   ];
-  for (const path of files) await requireNoWayOut(path, roots);
+  for (const path of files) await requireNoSymlinkEscape(path, roots);
 }

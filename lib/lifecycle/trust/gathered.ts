@@ -132,7 +132,7 @@ export class Gathered {
       if (part.kind === "entry") {
         if (this.#entries.get(part.path)?.kind === "symlink") throw changed(part.path);
       } else if (parentOf(part.path) !== "/") {
-        // Links of the system, such as macOS' /tmp, are no part of a project.
+        // Links of the system, such as macOS' /tmp, are not part of a project.
         this.#add(part.path, { kind: "symlink", target: part.target });
       }
     });

@@ -23,7 +23,7 @@ import { endMachineWatch } from "../machine/machine_watch.ts";
 import { clearClaims, hasStrayClaims } from "./discard.ts";
 import { changedObeyed, changedObeyedText } from "../protection/obeyed_changes.ts";
 import { runHooks } from "../machine/hooks.ts";
-import { requireGone, takeDown } from "../boot/teardown.ts";
+import { requireGone, tearDown } from "../boot/teardown.ts";
 
 /** How `down` stops a machine. */
 export interface DownOptions {
@@ -66,9 +66,9 @@ export async function down(
   const place = options.place ?? defaultSlotPlace;
   const endedUp = await endStartingUp(host, id, emit);
   const isUp = endedUp || await readRecord(host, id) !== undefined;
-  const hasCrumbs = !isUp &&
+  const hasLeftovers = !isUp &&
     (await hasStrayClaims(host, place, id) || (await unfinishedRecordIds(host)).includes(id));
-  if (!isUp && !hasCrumbs && options.forget !== true) return nothingToStop();
+  if (!isUp && !hasLeftovers && options.forget !== true) return nothingToStop();
   const lock = await lockProject(host, id, {
     timeoutMs: 15_000,
     emit,
@@ -120,7 +120,7 @@ async function stop(
   emit: Emit,
 ): Promise<DownResult> {
   const wasUp = record.vmm !== undefined && await isAlive(host, record.vmm);
-  // What lies in a directory of somebody else is not ours to use; the rest is taken down.
+  // What lies in a directory of somebody else is not ours to use; the rest is torn down.
   const isReachable = await isPrivateDirectory(record.runtimeDirectory, host.user.uid);
   const subject = {
     name: record.name,
@@ -142,7 +142,7 @@ async function stop(
   }
   const changed = await changedObeyed(host, record);
   if (changed.length > 0) emit({ kind: "warning", message: changedObeyedText(changed) });
-  await tellStep(emit, "clean up", () => takeDown(host, place, record, emit));
+  await tellStep(emit, "clean up", () => tearDown(host, place, record, emit));
   await requireGone(host, record);
   const gone = { name: subject.name, project: subject.project };
   await runHooks("post-down", record.hooks.postDown, files, gone, emit);

@@ -15,7 +15,7 @@ import { keepFromMounts } from "../protection/programs_of_guests.ts";
 import { requireHidden } from "../protection/private_directories.ts";
 import { requireTools } from "../boot/requirements.ts";
 import { pauseHint, pauseText, readPause, requireRoom, tellPauses } from "../machine/room.ts";
-import { requireGone, takeDown } from "../boot/teardown.ts";
+import { requireGone, tearDown } from "../boot/teardown.ts";
 import { readScripts } from "../boot/scripts.ts";
 import { changedFile, hostFilesOf, requireNoGuestFiles } from "../trust/host_files.ts";
 import { runsOnHost } from "../trust/host_words.ts";
@@ -147,7 +147,7 @@ async function earlierMachine(
   const isUp = record.state === "running" && record.vmm !== undefined &&
     await isAlive(host, record.vmm);
   if (isUp) return record;
-  await tellStep(emit, "clear what an earlier run left", () => takeDown(host, place, record, emit));
+  await tellStep(emit, "clear what an earlier run left", () => tearDown(host, place, record, emit));
   await requireGone(host, record);
   return undefined;
 }

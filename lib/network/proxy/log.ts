@@ -57,7 +57,7 @@ const meanings: Readonly<
   }),
   unresolved: () => ({ reason: "the name has no address" }),
   unreachable: () => ({ reason: "no address of the name could be reached" }),
-  "no-tls": () => ({ reason: "a connection to port 443 that is no TLS" }),
+  "no-tls": () => ({ reason: "a connection to port 443 that is not TLS" }),
   "?nameless": () => ({ reason: "TLS without a server name" }),
   "?encrypted": () => ({ reason: "TLS that hides its server name (ECH)" }),
   "?unreadable": () => ({ reason: "TLS whose first message cannot be read" }),

@@ -73,7 +73,7 @@ function parseFields(lines: readonly string[]): { fields: readonly Field[] } | M
     const colon = line.indexOf(":");
     const name = line.slice(0, colon);
     // A continued line begins with a blank; a blank before the colon hides a name.
-    if (colon < 1 || !token.test(name)) return malformed(400, "a header that is none");
+    if (colon < 1 || !token.test(name)) return malformed(400, "a line that is not a header");
     fields.push({ name, lower: name.toLowerCase(), value: line.slice(colon + 1).trim() });
   }
   return { fields };

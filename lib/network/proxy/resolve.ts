@@ -21,7 +21,7 @@ export const resolveName: Resolve = async (name, servers) => {
   }
 };
 
-/** The OS has no bound of its own that a client would wait for. */
+/** The OS' own time limit is longer than a client would wait. */
 const lookupMs = 15_000;
 
 /** The first server that answers both questions decides, as in resolv.conf(5). */

@@ -18,7 +18,7 @@ export interface FirewallInput {
   readonly hostNetwork: HostNetwork;
 }
 
-/** Seconds that an address stays allowed after the last answer that named it, or packet to it. */
+/** How long an address stays allowed after the last answer that named it, or packet to it (nft(8)). */
 export const addressLifetime = "1h";
 
 /** How many refusals of one kind are remembered, and for how long. */

@@ -55,7 +55,7 @@ export async function missingModules(host: Host): Promise<readonly string[]> {
     const argv = ["nft", "--check", "-f", "-"];
     const { code, stderr } = await runAsRoot(host, argv, text, { accept: "any" });
     if (code === 0) continue;
-    // What the kernel refuses; anything else is no matter of modules.
+    // What the kernel refuses; anything else does not depend on modules.
     if (!stderr.includes("Could not process rule")) {
       throw new NixboxError(`nft does not check rules: ${stderr.trim().split("\n")[0]}`);
     }

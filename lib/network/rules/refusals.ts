@@ -109,7 +109,7 @@ const problems: Readonly<Record<string, string>> = {
   "?encrypted": "TLS that hides its server name (ECH)",
   "?unreadable": "TLS whose first message cannot be read",
   "retry": "TLS that names another site when the server asks for its first message again",
-  "no-tls": "a connection to port 443 that is no TLS",
+  "no-tls": "a connection to port 443 that is not TLS",
   "unresolved": "the name has no address that may be reached",
   "long": "a name that is too long to be asked for",
   "unreachable": "no address of the name answers",

@@ -248,7 +248,7 @@ export const below: readonly Attack[] = [
   refused("IPv6 by address", tcp("2001:db8:113::10", 443)),
   refused("IPv6 mapped IPv4", tcp("::ffff:80.0.113.11", 443), true),
   shell(
-    "an IPv6 address and route of its own",
+    "its own IPv6 address and route",
     "ip -6 addr add 2001:db8:1::99/64 dev eth0 nodad; " +
       "ip -6 route replace default via 2001:db8:1::1 dev eth0; " +
       "! timeout 1 nc -z 2001:db8:113::10 443",

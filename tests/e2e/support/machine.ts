@@ -65,7 +65,7 @@ export class StartedCall {
   }
 }
 
-/** A project directory of its own for one test, and nixbox called in it. */
+/** A new project directory for one test, and nixbox called in it. */
 export class TestProject {
   #accepted = "";
 
@@ -125,14 +125,14 @@ export class TestProject {
     });
   }
 
-  /** Runs nixbox, and sends it a signal as soon as it says that a step is done. */
+  /** Runs `up` or `mount`, and sends it a signal as soon as it says that a step is done. */
   async callUntil(
     words: readonly string[],
     step: string,
     signal: Deno.Signal,
   ): Promise<{ code: number; stderr: string }> {
     await this.accept();
-    const child = this.#spawn(words);
+    const child = this.#spawn([...words, "--verbose"]);
     let stderr = "";
     let isSent = false;
     for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {

@@ -243,7 +243,7 @@ KINDS = {function.__name__: function for function in (tcp, udp, ping, protocol, 
 
 for attack in json.load(sys.stdin):
     arguments = dict(attack)
-    # Where silence is no answer that a test waits for, it may be given longer than a slow machine takes.
+    # Where silence is not an answer that a test waits for, it may be given longer than a slow machine takes.
     WAIT = arguments.pop("wait", 3)
     # Linux answers one host with an ICMP error once a second, after a burst (icmp(7), icmp_ratelimit).
     by_icmp = arguments["kind"] in ("udp", "ping", "protocol") or arguments.get("server", "10.").find("10.") != 0

@@ -75,11 +75,11 @@ const messages: readonly (readonly [string, string, RegExp])[] = [
     /network/,
   ],
   [
-    "an option of nixbox that is none",
+    "an option that nixbox does not have",
     "The option `nixbox.disk' does not exist. Definition values:",
     /docs\/nix\.md/,
   ],
-  ["an option of NixOS that is none", "The option `services.x' does not exist.", /options/],
+  ["an option that NixOS does not have", "The option `services.x' does not exist.", /options/],
   ["anything else", "boom", /fix what Nix names/],
 ];
 

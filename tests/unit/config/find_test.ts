@@ -75,7 +75,7 @@ for (const path of ["", "/.nixbox", "/.nixbox/config.nix"]) {
     }));
 }
 
-Deno.test("a sticky directory such as /tmp may hold a project of one's own", () =>
+Deno.test("a sticky directory such as /tmp may hold the user's own project", () =>
   withProject(async (_, directory) => {
     await Deno.chmod(directory, 0o1777);
     assertEquals((await findProject(host, directory)).directory, directory);

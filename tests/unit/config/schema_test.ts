@@ -50,12 +50,12 @@ const refused: readonly [what: string, changes: Record<string, unknown>, problem
     "resources.memoryMB is 64: must be from 256 to 1048576",
   ],
   [
-    "a mode that is none",
+    "an unknown mode",
     { "network.mode": "closed" },
     'network.mode is "closed": must be one of open, filtered, off',
   ],
   [
-    "a hypervisor that is none",
+    "an unknown hypervisor",
     { hypervisor: "xen" },
     'hypervisor is "xen": must be one of auto, cloud-hypervisor, qemu, vfkit',
   ],

@@ -61,7 +61,7 @@ const cases: readonly (readonly [what: string, text: string, address: string | u
   ],
   ["keys that nobody knows", lease({ zone: "7", "odd line": "" }), "192.168.64.3"],
   ["no address", lease({ ip_address: "" }), undefined],
-  ["an address that is none", lease({ ip_address: "192.168.64.300" }), undefined],
+  ["an address that is not valid", lease({ ip_address: "192.168.64.300" }), undefined],
   ["an end that is not a number", lease({ lease: "soon" }), undefined],
   ["half a record after a whole one", lease({}) + lease({}).slice(0, 30), "192.168.64.3"],
   ["half a record", lease({}).slice(0, 40), undefined],
@@ -110,14 +110,14 @@ const neighbours: readonly (readonly [what: string, text: string, address: strin
       undefined,
     ],
     ["a MAC that ends alike", "? (192.168.64.3) at 12:0:0:0:a:1 on bridge100", undefined],
-    ["an address that is none", "? (1.2.3) at 2:0:0:0:a:1 on bridge100", undefined],
+    ["an address that is not valid", "? (1.2.3) at 2:0:0:0:a:1 on bridge100", undefined],
   ];
 
 for (const [what, text, address] of neighbours) {
   Deno.test(`neighbours: ${what}`, () => assert.equal(addressInNeighbours(text, mac), address));
 }
 
-Deno.test("a MAC that is none is nobody's", () => {
+Deno.test("a MAC that is not valid is nobody's", () => {
   assert.equal(addressInLeases(lease({ hw_address: "1,x" }), "x", now), undefined);
   assert.equal(addressInNeighbours("? (192.168.64.3) at x on en0", "x"), undefined);
 });

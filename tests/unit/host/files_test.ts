@@ -155,7 +155,7 @@ Deno.test("a process that ignores SIGTERM is killed", () =>
     assert.equal(await isAlive(host, identity), false);
   }));
 
-Deno.test("the environment of a detached process has no secrets of ours", () =>
+Deno.test("the environment of a detached process has none of nixbox's secrets", () =>
   inDirectory(async (parent) => {
     Deno.env.set("NIXBOX_TEST_TOKEN", "canary");
     const host = await detectHost();

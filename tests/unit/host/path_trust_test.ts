@@ -55,7 +55,7 @@ Deno.test("links are followed as the kernel does, .. and loops included", () =>
     assert.match(distrustOf(`${root}/nothing`, rule) ?? "", /nothing does not exist/);
   }));
 
-Deno.test("what root alone may change is no guest's, unless root runs the guest", () =>
+Deno.test("what root alone may change is not a guest's, unless root runs the guest", () =>
   inDirectory((root) => {
     const guests = ["/"];
     assert.equal(distrustOf("/usr/bin/env", { ...rule, guests, guestActsAs: 1000 }), undefined);
@@ -71,7 +71,7 @@ Deno.test("what root alone may change is no guest's, unless root runs the guest"
 const squats: readonly (readonly [string, RegExp, (path: string) => Promise<unknown>])[] = [
   ["a file", /it is not a directory/, (path) => Deno.writeTextFile(path, "")],
   ["a FIFO", /it is not a directory/, (path) => run(["mkfifo", path])],
-  ["a symlink to a directory of ours", /it is a symlink/, async (path) => {
+  ["a symlink to the user's own directory", /it is a symlink/, async (path) => {
     await Deno.mkdir(`${path}.real`, { mode: 0o700 });
     await Deno.symlink(`${path}.real`, path);
   }],
@@ -137,7 +137,7 @@ const plants: readonly (readonly [string, RegExp, (path: string) => Promise<unkn
 ];
 
 for (const [what, reason, make] of plants) {
-  Deno.test(`in the place of a file of ours ${what} is refused at once, with its path`, () =>
+  Deno.test(`in the place of the user's own file ${what} is refused at once, with its path`, () =>
     inDirectory(async (root) => {
       const path = `${root}/file`;
       const made = await make(path);
@@ -166,7 +166,7 @@ Deno.test("a file that others could replace is not read as ours", () =>
     assert.throws(read, /file lies in a directory of user 12345/);
   }));
 
-Deno.test("a file of ours is read, and one that is not there is nothing", () =>
+Deno.test("the user's own file is read, and one that is not there is nothing", () =>
   inDirectory(async (root) => {
     await Deno.writeTextFile(`${root}/file`, "ä".repeat(50));
     const expected = { owners: [self], mostBytes: 100, hint: "" };

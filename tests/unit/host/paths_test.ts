@@ -43,7 +43,7 @@ Deno.test("the way below a directory leads from it to the path", () => {
   assert.equal(pathBelow("/", "/"), "");
 });
 
-Deno.test("only a ~ of its own at the beginning is the home directory", () => {
+Deno.test("only a lone ~ at the beginning is the home directory", () => {
   assert.equal(expandHome("~", "/home/dev"), "/home/dev");
   assert.equal(expandHome("~/a", "/home/dev"), "/home/dev/a");
   assert.equal(expandHome("~/a", "/"), "/a");

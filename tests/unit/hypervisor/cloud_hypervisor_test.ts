@@ -150,7 +150,7 @@ withGuest("the power button of a VM that is not booted is refused", {
   match((await errorOf(guest.powerButton())).message, /405/);
 });
 
-Deno.test("cloud-hypervisor: a VMM that is gone is told, and to kill it is no error", async () => {
+Deno.test("cloud-hypervisor: a VMM that is gone is told, and to kill it is not an error", async () => {
   await using socket = await TemporarySocket.make();
   const server = new StandInCloudHypervisor(socket.path);
   const guest = await cloudHypervisorDriver.connect(socket.path, { timeoutMs: 5000 });

@@ -42,7 +42,7 @@ for (const [name, driver] of Object.entries(drivers)) {
     const connecting = errorOf(
       driver.connect(socket.path, { timeoutMs: 600_000, signal: death.signal }),
     );
-    // The drivers for HTTP knock first, on its own connection.
+    // The drivers for HTTP probe first, on a separate connection.
     using _first = await listener.accept();
     using _second = name === "qemu" ? undefined : await listener.accept();
     death.abort(new Error("the hypervisor ended (exit 7)"));
@@ -54,13 +54,13 @@ for (const [name, driver] of Object.entries(drivers)) {
     using listener = Deno.listen({ transport: "unix", path: socket.path });
     const serving = (async () => {
       for await (const connection of listener) {
-        // The driver may hang up first, as it does after its knock.
+        // The driver may hang up first, as it does after its probe.
         await connection.write(new TextEncoder().encode("220 mail ready\n")).catch(() => {});
         connection.close();
       }
     })();
     const error = await errorOf(driver.connect(socket.path, { timeoutMs: 30_000 }));
-    match(error.message, /no HTTP|something unknown|cannot be reached/);
+    match(error.message, /not HTTP|something unknown|cannot be reached/);
     listener.close();
     await serving.catch(() => {});
   });

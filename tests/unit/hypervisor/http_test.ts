@@ -17,7 +17,7 @@ const responses: readonly [claim: string, text: string, status: number, body: st
     "abc0123456789",
   ],
   [
-    "trailers after the last chunk are no part of the body",
+    "trailers after the last chunk are not part of the body",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: y\r\n\r\n",
     200,
     "a",
@@ -49,9 +49,9 @@ Deno.test("http: a body without a length ends with the connection", () => {
 });
 
 const broken: readonly [text: string, reason: RegExp][] = [
-  ["220 mail ready\r\n", /no HTTP/],
-  ["HTTP/2 200\r\n\r\n", /no HTTP/],
-  ["HTTP/1.1 2000 x\r\n\r\n", /no HTTP/],
+  ["220 mail ready\r\n", /not HTTP/],
+  ["HTTP/2 200\r\n\r\n", /not HTTP/],
+  ["HTTP/1.1 2000 x\r\n\r\n", /not HTTP/],
   ["HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", /broken header/],
   ["HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", /broken length/],
   ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", /broken chunk/],

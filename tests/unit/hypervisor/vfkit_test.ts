@@ -28,7 +28,7 @@ class Service implements AsyncDisposable {
   async #answer(connection: Deno.Conn): Promise<void> {
     const buffer = new Uint8Array(4096);
     const count = await connection.read(buffer);
-    // The driver's first knock says nothing.
+    // The driver's first probe says nothing.
     if (count === null) return;
     const [head = "", body = ""] = new TextDecoder().decode(buffer.subarray(0, count))
       .split("\r\n\r\n");

@@ -104,7 +104,7 @@ Deno.test("linked work trees of others are held, those in the share may be used"
   assert.deepEqual((await found(`${path}/in`, [".git"])).sealed, [".git"]);
 });
 
-Deno.test("of a project below a share what is there is held too; of one's own what is not, as well", async () => {
+Deno.test("of a project below a share what is there is held too; of the user's own project what is not, as well", async () => {
   const path = await directory("own/file", "other/.envrc");
   const projects = [`${path}/own`, `${path}/other`, `${path}/gone`, root, path];
   const { protection } = await findProtection(path, [".envrc", ".git"], projects);

@@ -3,7 +3,7 @@ import { addressesOf, macOf, slotAddresses } from "../../../lib/network/policy/a
 import { parseResolvConf, upstreamResolvers } from "../../../lib/network/resolvers.ts";
 import { createTapBatch, openTapBatch } from "../../../lib/network/namespace/tap.ts";
 
-Deno.test("every slot has names and addresses of its own", () => {
+Deno.test("every slot has its own names and addresses", () => {
   const all = Array.from({ length: 64 }, (_, slot) => slotAddresses(slot));
   for (
     const key of [

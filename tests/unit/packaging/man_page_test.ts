@@ -33,6 +33,7 @@ Deno.test("what groff would take for a request or an escape is text", () => {
 });
 
 Deno.test("the commands are those that the help lists", () => {
-  const text = "FLAGS\n  -h\n\nCOMMANDS\n  init         write\n  ssh-config   print\n";
+  const text =
+    "USAGE\n\nCOMMANDS\n  project\n    init         write\n\n  machine\n    ssh-config   print\n\nOPTIONS\n  -h  help\n";
   assert.deepEqual(commandNames(text), ["init", "ssh-config"]);
 });

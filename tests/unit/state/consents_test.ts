@@ -75,7 +75,7 @@ const lures: readonly (readonly [string, RegExp, (file: string) => Promise<unkno
 ];
 
 for (const [what, says, plant] of lures) {
-  Deno.test(`in the place of a consent: ${what} is no yes, and the way out works`, () =>
+  Deno.test(`in the place of a consent: ${what} is not consent, and the way out works`, () =>
     withHost(async (host, state) => {
       await noteAcceptedHash(host, "contents", hash);
       const file = `${state}/trust/contents/${hash}.json`;
@@ -93,7 +93,7 @@ for (const [what, says, plant] of lures) {
     }));
 }
 
-Deno.test("a directory that others may write to, or a link to one, is no place for a consent", async (t) => {
+Deno.test("a directory that others may write to, or a link to one, is not a place for a consent", async (t) => {
   for (const name of ["", "/trust", "/trust/contents"]) {
     await t.step(`writable: state${name}`, () =>
       withHost(async (host, state) => {

@@ -32,7 +32,7 @@ Deno.test("the lowest free slot is chosen", () => {
   assert.equal(chooseSlot([taken(0), taken(1), taken(3)], wish, plenty).slot, 2);
 });
 
-Deno.test("a slot whose owner is gone is taken over, one whose owner lives is not", () => {
+Deno.test("a slot whose owner is gone is taken, one whose owner lives is not", () => {
   const { slot, replaces } = chooseSlot([taken(0), taken(1, false)], wish, plenty);
   assert.equal(slot, 1);
   assert.equal(replaces?.id, "m1");
@@ -82,7 +82,7 @@ Deno.test("a record survives writing and reading; a changed one is refused by na
   }
 });
 
-Deno.test("a record of a machine that an older nixbox started is read, so that it can be taken down", () => {
+Deno.test("a record of a machine that an older nixbox started is read, so that it can be torn down", () => {
   const old = JSON.stringify(exampleRecord)
     .replace('"version":3', '"version":2').replace('"kind":"tap",', "");
   assert.deepEqual(parseRecord(old, "r.json"), exampleRecord);

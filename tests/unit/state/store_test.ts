@@ -121,7 +121,7 @@ Deno.test("a state directory that others can write to is refused", () =>
     (await lock()).release();
   }));
 
-Deno.test("what guests can write is remembered, each once, and a list that is none is refused", () =>
+Deno.test("what guests can write is remembered, each once, and a malformed list is refused", () =>
   withState(async (host) => {
     const here = host.paths.state;
     await addGuestWritable(host, [here, "/no/such/directory"]);

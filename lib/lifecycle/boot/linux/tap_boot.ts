@@ -87,7 +87,7 @@ export class TapBoot extends MachineBoot<Plan> {
     );
   }
 
-  /** Behind the network namespace's door, with a file system of its own, within its bounds. */
+  /** In the machine's network namespace, with its own file system, within its limits. */
   async #startPlaced(options: DetachedOptions): Promise<DetachedProcess> {
     const { host, plan } = this.boot;
     const { runtimeDirectory, servers } = this.#tapRecord;

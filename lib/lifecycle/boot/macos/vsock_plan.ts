@@ -111,7 +111,7 @@ function recordOf(
   input: VsockPlanInput,
   shares: readonly ShareRecord[],
 ): VmRecord & { readonly network: VsockNetwork } {
-  // Without resolvers of its own, names are asked of the OS as every program here does.
+  // Without configured resolvers, names are asked of the OS as every program here does.
   const network: VsockNetwork = {
     kind: "vsock",
     policy: policyOf(input.config.network, input.config.network.dns),

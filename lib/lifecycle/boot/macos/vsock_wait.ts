@@ -18,7 +18,7 @@ export async function waitForSsh(
 ): Promise<void> {
   let last: Reached = "nothing";
   const reached = await waitFor(async () => {
-    last = await knock(record.network.sshSocket, options.signal);
+    last = await probe(record.network.sshSocket, options.signal);
     return last === "sshd" ? true : undefined;
   }, { ...options, firstDelayMs: 25, longestDelayMs: 200 });
   if (reached) return;
@@ -35,7 +35,7 @@ export async function waitForSsh(
 }
 
 /** The hypervisor takes the connection itself, and drops it where nobody in the guest listens. */
-async function knock(path: string, signal: AbortSignal): Promise<Reached> {
+async function probe(path: string, signal: AbortSignal): Promise<Reached> {
   let connection: Deno.UnixConn;
   try {
     connection = await Deno.connect({ transport: "unix", path });

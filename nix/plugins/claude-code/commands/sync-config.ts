@@ -13,7 +13,7 @@ try {
 } catch (error) {
   const isMissing = error instanceof Deno.errors.NotFound;
   console.error(
-    isMissing ? `there is no ${file}: start claude once on this host` : `${file} is no JSON`,
+    isMissing ? `there is no ${file}: start claude once on this host` : `${file} is not JSON`,
   );
   Deno.exit(1);
 }

@@ -122,9 +122,9 @@ const refused: readonly (readonly [what: string, text: string])[] = [
   ["a header without a name", "GET http://a.test/ HTTP/1.1\r\n: x"],
   ["two hosts", "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\nHost: a.test"],
   ["another host", "GET http://a.test/ HTTP/1.1\r\nHost: evil.test"],
-  ["a host that is none", "GET http://a.test/ HTTP/1.1\r\nHost: a.test, evil.test"],
+  ["a host that is not one", "GET http://a.test/ HTTP/1.1\r\nHost: a.test, evil.test"],
   ["TRACE", "TRACE http://a.test/ HTTP/1.1"],
-  ["a method that is none", "G(T http://a.test/ HTTP/1.1"],
+  ["a method that is not one", "G(T http://a.test/ HTTP/1.1"],
   ["two blanks", "GET  http://a.test/ HTTP/1.1"],
   ["a tab", "GET\thttp://a.test/ HTTP/1.1"],
 ];

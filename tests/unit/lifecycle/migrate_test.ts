@@ -34,7 +34,7 @@ async function earlierProject(): Promise<
   return { host, directory, nixbox, [Symbol.asyncDispose]: dispose };
 }
 
-Deno.test("an earlier project: doctor names it, nothing evaluates it, setup takes it over", async () => {
+Deno.test("an earlier project: doctor names it, nothing evaluates it, setup migrates it", async () => {
   await using earlier = await earlierProject();
   const { host, directory, nixbox } = earlier;
   const project = await findProject(host, directory);
@@ -45,9 +45,9 @@ Deno.test("an earlier project: doctor names it, nothing evaluates it, setup take
   await assert.rejects(loadAcceptedConfig(host, project), /one of the earlier nixbox/);
 
   const result = await setUp(host, project);
-  assert.equal(result.takenOver?.keptIdentity, true);
+  assert.equal(result.migration?.keptIdentity, true);
   assert.deepEqual(result.guestPublicKey.split(" ").slice(0, 2), publicKey.split(" ").slice(0, 2));
-  assert.deepEqual(result.takenOver?.notes, []);
+  assert.deepEqual(result.migration?.notes, []);
   assert.equal(await Deno.readTextFile(`${nixbox}/config.nix`), config);
   assert.equal(await Deno.readTextFile(`${nixbox}/earlier/run/root.img`), "a disk");
   assert.equal(await Deno.readTextFile(`${nixbox}/.gitignore`), "/ssh/\n/earlier/\n");
@@ -61,7 +61,7 @@ Deno.test("an earlier project: doctor names it, nothing evaluates it, setup take
     "the way in has its own key now",
   );
   assert.deepEqual(await checkProject(host, directory), []);
-  assert.equal((await setUp(host, project)).takenOver, undefined, "once");
+  assert.equal((await setUp(host, project)).migration, undefined, "once");
 });
 
 Deno.test("a key that is a link, or no key, is not taken; the project still is", async (t) => {
@@ -75,9 +75,9 @@ Deno.test("a key that is a link, or no key, is not taken; the project still is",
       const { host, directory, nixbox } = earlier;
       await Deno.remove(`${nixbox}/ssh/vm_key`);
       await plant(`${nixbox}/ssh/vm_key`);
-      const { takenOver } = await setUp(host, await findProject(host, directory));
-      assert.equal(takenOver?.keptIdentity, false);
-      assert.match(takenOver?.notes.join() ?? "", /the earlier key was not taken/);
+      const { migration } = await setUp(host, await findProject(host, directory));
+      assert.equal(migration?.keptIdentity, false);
+      assert.match(migration?.notes.join() ?? "", /the earlier key was not taken/);
       const { identity } = projectKeys(nixbox);
       assert.match(await Deno.readTextFile(identity.privateFile), /OPENSSH PRIVATE KEY/);
     });
@@ -100,11 +100,11 @@ Deno.test("while the earlier tool's machine runs, nothing is touched", async () 
   assert.equal(await exists(`${nixbox}/ssh/vm_key`), true);
 });
 
-Deno.test("a .gitignore of one's own is left, with a word about it", async () => {
+Deno.test("a .gitignore that the user wrote is left, with a word about it", async () => {
   await using earlier = await earlierProject();
   const { host, directory, nixbox } = earlier;
   await Deno.writeTextFile(`${nixbox}/.gitignore`, "mine\n");
-  const { takenOver } = await setUp(host, await findProject(host, directory));
-  assert.match(takenOver?.notes.join() ?? "", /look at \.nixbox\/\.gitignore/);
+  const { migration } = await setUp(host, await findProject(host, directory));
+  assert.match(migration?.notes.join() ?? "", /look at \.nixbox\/\.gitignore/);
   assert.equal(await Deno.readTextFile(`${nixbox}/.gitignore`), "mine\n");
 });

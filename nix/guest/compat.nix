@@ -6,13 +6,21 @@
   ...
 }:
 {
-  options.nixbox.comfort.enable = lib.mkOption {
-    type = lib.types.bool;
-    default = true;
-    description = "Whether the guest has /bin/bash, terminfo of common terminals, and high limits.";
+  options.nixbox = {
+    compat.enable = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = "Whether the guest has /bin/bash, terminfo of common terminals, and high limits.";
+    };
+    comfort.enable = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      visible = false;
+      description = "The earlier name of compat.enable: false there is false here.";
+    };
   };
 
-  config = lib.mkIf config.nixbox.comfort.enable {
+  config = lib.mkIf (config.nixbox.compat.enable && config.nixbox.comfort.enable) {
     # Scripts of other systems begin with these; NixOS has only /bin/sh and /usr/bin/env.
     systemd.tmpfiles.rules = [
       "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"

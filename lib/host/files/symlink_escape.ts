@@ -4,14 +4,14 @@ import { isWithin } from "../../base/paths.ts";
 
 /**
  * Follows a path as the kernel does, link by link, and refuses it if a symlink that lies in one of
- * `roots`, where a guest may have made it, leads out of there. What is missing at the end is no fault.
+ * `roots`, where a guest may have made it, leads out of there. What is missing at the end is not a fault.
  *
  * @param path Absolute.
  * @param roots Real paths of the directories that a guest can write to.
  * @returns The root in which the path ends, if it ends in one.
  * @throws {NixboxError} that names the link and where it leads.
  */
-export async function requireNoWayOut(
+export async function requireNoSymlinkEscape(
   path: string,
   roots: readonly string[],
 ): Promise<string | undefined> {
@@ -37,7 +37,7 @@ export async function requireNoWayOut(
 }
 
 /**
- * The real path of what {@linkcode requireNoWayOut} has let pass.
+ * The real path of what {@linkcode requireNoSymlinkEscape} has let pass.
  *
  * @param root What it gave.
  * @throws {NixboxError} if the path has come to lead elsewhere since.

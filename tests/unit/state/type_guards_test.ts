@@ -8,7 +8,7 @@ import {
   isOneOf,
   isOptional,
   isString,
-} from "../../../lib/base/shape.ts";
+} from "../../../lib/base/type_guards.ts";
 import { isVmRecord } from "../../../lib/state/record.ts";
 import { exampleRecord } from "../support/record.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Checks of what was read back from our own files. Every command reads records, and zod would make
+ * Type guards for what was read back from our own files. Every command reads records, and zod would make
  * each of them half as slow again to start (docs/decisions/019); these few lines are all that flat
  * records need.
  */

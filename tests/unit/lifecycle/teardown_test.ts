@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { detectHost } from "../../../lib/host/detect.ts";
 import { exists } from "../../../lib/host/files/files.ts";
 import type { Host } from "../../../lib/host/host.ts";
-import { takeDown } from "../../../lib/lifecycle/boot/teardown.ts";
+import { tearDown } from "../../../lib/lifecycle/boot/teardown.ts";
 import { statePaths } from "../../../lib/state/store.ts";
 import { exampleRecord } from "../support/record.ts";
 
 const here = await detectHost();
 
-/** Takes down a machine whose hypervisor is this very test, on a host that answers so. */
-async function takeDownWith(identify: Host["processes"]["identify"]) {
+/** Tears down a machine whose hypervisor is this very test, on a host that answers so. */
+async function tearDownWith(identify: Host["processes"]["identify"]) {
   const directory = await Deno.makeTempDir();
   const host: Host = {
     ...here,
@@ -33,7 +33,7 @@ async function takeDownWith(identify: Host["processes"]["identify"]) {
   await Deno.mkdir(record.runtimeDirectory);
   await Deno.writeTextFile(file, "{}");
   const warnings: string[] = [];
-  await takeDown(host, { directory: `${directory}/shared` }, record, (event) => {
+  await tearDown(host, { directory: `${directory}/shared` }, record, (event) => {
     if (event.kind === "warning") warnings.push(event.message);
   });
   const left = { record: await exists(file), sockets: await exists(record.runtimeDirectory) };
@@ -42,12 +42,12 @@ async function takeDownWith(identify: Host["processes"]["identify"]) {
 }
 
 Deno.test("a machine that is gone leaves nothing", async () => {
-  const left = await takeDownWith(() => Promise.resolve(undefined));
+  const left = await tearDownWith(() => Promise.resolve(undefined));
   assert.deepEqual(left, { record: false, sockets: false, warnings: [] });
 });
 
 Deno.test("of a machine of which nobody can tell whether it runs, record and sockets stay", async () => {
-  const { record, sockets, warnings } = await takeDownWith(() =>
+  const { record, sockets, warnings } = await tearDownWith(() =>
     Promise.reject(new Error("ps does not tell"))
   );
   assert.deepEqual([record, sockets], [true, true]);
