@@ -45,7 +45,7 @@ export async function prepareDisks(host: Host, id: string): Promise<string> {
 /** Whether a name in the state directory is that of a disk of an earlier version's, or of what lay beside one. */
 function isOfEarlierDisk(name: string): boolean {
   return !lasting.has(name) && !remade.has(name) && name !== disksName &&
-    !name.startsWith(versionFile);
+    !name.startsWith(versionFile) && !name.endsWith(".new");
 }
 
 /** Whether there is a disk of the machine's, or what its hypervisor keeps beside one. */

@@ -115,6 +115,20 @@ export async function removeIfExists(path: string): Promise<void> {
 }
 
 /**
+ * Removes a file, socket, link or empty directory, if there is one: where somebody else could have made
+ * a directory, however deep.
+ */
+export async function removeEntry(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) {
+      throw fileError(`${path} could not be removed`, error);
+    }
+  }
+}
+
+/**
  * Makes a directory that only this user can enter, or checks that the one that is there is such a
  * one: a directory (no symlink) that belongs to `uid`.
  *

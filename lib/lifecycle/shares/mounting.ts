@@ -1,6 +1,6 @@
 import { endProcess } from "../../host/root/end_process.ts";
 import { NixboxError } from "../../base/error.ts";
-import { removeIfExists } from "../../host/files/files.ts";
+import { removeEntry, removeIfExists } from "../../host/files/files.ts";
 import type { Host, ProcessIdentity } from "../../host/host.ts";
 import { lastLines } from "../../host/process/run.ts";
 import { unmountCommand } from "../../guest/share_commands.ts";
@@ -124,9 +124,10 @@ export async function endServer(host: Host, record: VmRecord, share: ShareRecord
   if (server !== undefined) {
     await endProcess(host, server.process, { graceMs: 1000, group: share.via === "sshfs" });
   }
-  await removeIfExists(share.socket);
-  await removeIfExists(`${share.socket}.pid`);
-  await removeIfExists(`${share.socket}.fifo`);
+  // The hypervisor can write where these lie.
+  for (const path of ["", ".pid", ".fifo"].map((end) => share.socket + end)) {
+    await removeEntry(path);
+  }
   await removeIfExists(rootOf(share));
   await removeIfExists(`${rootOf(share)}.only`);
   for (const part of ["copies", "apart", "server"]) {

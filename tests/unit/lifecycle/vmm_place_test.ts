@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { programDirectories } from "../../../lib/host/confinement/private_root.ts";
-import { placedVmm, vmmRoot, withPlacesFor } from "../../../lib/lifecycle/boot/linux/vmm_place.ts";
+import { placesOfNewDisks } from "../../../lib/lifecycle/boot/linux/new_disks.ts";
+import { placedVmm, vmmRoot, withPlaces } from "../../../lib/lifecycle/boot/linux/vmm_place.ts";
 import { namedPaths } from "../../../lib/runner/named_paths.ts";
 import { readRunner } from "../../../lib/runner/mod.ts";
 
@@ -38,14 +39,14 @@ Deno.test("a hypervisor sees what its command line names, and programs", () => {
   const root = vmmRoot(runner, record, state);
   assert.equal(root.cwd, "/s/p/disks");
   const directories = root.readonly.filter((path) => !programDirectories.includes(path));
-  assert.deepEqual(directories, ["/sys/devices/system/cpu"]);
+  assert.deepEqual(directories, ["/m/m.secrets", "/sys/devices/system/cpu"]);
   assert.deepEqual(root.files?.toSorted(), [
     ...["/boot/initrd", "/boot/kernel", "/images/base.img", "/opt/qemu/qemu-system-x86_64"],
     "/r/m/microvm-run",
   ]);
   const writable = root.writable.filter((path) => !/^\/dev\/(null|zero|full|u?random)$/.test(path));
   assert.deepEqual(writable.toSorted(), [
-    ...["/big/data.img", "/dev/hugepages", "/dev/kvm", "/dev/net/tun", "/m/m.secrets"],
+    ...["/big/data.img", "/dev/hugepages", "/dev/kvm", "/dev/net/tun"],
     ...["/r/m/vmm", "/s/p/disks", "/s/p/logs/console.log"],
   ]);
 });
@@ -64,10 +65,22 @@ Deno.test("paths of the guest's in the kernel's command line are not the host's"
   assert.ok(!paths.includes("/dev/vda") && !paths.includes("/guest/init"), paths.join(" "));
 });
 
-Deno.test("a disk elsewhere that is not there yet is made where it belongs", () => {
+Deno.test("a disk elsewhere that is not there yet is made where nothing else lies", async () => {
+  const directory = await Deno.makeTempDir();
+  const disks = [`${directory}/a.img`, `${directory}/b.img`];
+  assert.deepEqual(await placesOfNewDisks(disks), [directory]);
+  await Deno.writeTextFile(`${directory}/a.img`, "");
+  assert.deepEqual(await placesOfNewDisks(disks), [directory]);
+  await Deno.writeTextFile(`${directory}/b.img`, "");
+  assert.deepEqual(await placesOfNewDisks(disks), []);
+  await Deno.remove(`${directory}/b.img`);
+  await Deno.writeTextFile(`${directory}/key`, "secret");
+  await assert.rejects(placesOfNewDisks(disks), /b\.img is not there yet, and key lies beside it/);
+  await assert.rejects(placesOfNewDisks(["/nowhere/a.img"]), /\/nowhere cannot be read/);
+  await Deno.remove(directory, { recursive: true });
   const root = vmmRoot(runnerWith(), record, state);
-  assert.ok(withPlacesFor(root, ["/big/data.img"]).writable.includes("/big"));
-  assert.deepEqual(withPlacesFor(root, []).writable, root.writable);
+  assert.ok(withPlaces(root, ["/big"]).writable.includes("/big"));
+  assert.deepEqual(withPlaces(root, []).writable, root.writable);
 });
 
 const place = {

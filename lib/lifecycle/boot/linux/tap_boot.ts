@@ -1,6 +1,6 @@
 import type { DetachedOptions, DetachedProcess } from "../../../host/process/detached.ts";
 import { NixboxError } from "../../../base/error.ts";
-import { ensurePrivateDirectory, exists } from "../../../host/files/files.ts";
+import { ensurePrivateDirectory } from "../../../host/files/files.ts";
 import { ownGroups, recordedArgv, spawnPlaced } from "../../../host/root/placed.ts";
 import { passDocker } from "../../../network/docker.ts";
 import { enableForwarding } from "../../../network/forwarding.ts";
@@ -14,7 +14,8 @@ import type { Plan } from "./tap_plan.ts";
 import { prepareShare, startServer } from "../../shares/share_server.ts";
 import type { Step } from "../../machine/steps.ts";
 import { forwardingMemory } from "../teardown.ts";
-import { placedVmm, withPlacesFor } from "./vmm_place.ts";
+import { placesOfNewDisks } from "./new_disks.ts";
+import { placedVmm, withPlaces } from "./vmm_place.ts";
 
 /** MiB: stacks of threads count whole, used or not. */
 const spareAddressesMB = 2048;
@@ -91,8 +92,7 @@ export class TapBoot extends MachineBoot<Plan> {
   async #startPlaced(options: DetachedOptions): Promise<DetachedProcess> {
     const { host, plan } = this.boot;
     const { runtimeDirectory, servers } = this.#tapRecord;
-    const areThere = await Promise.all(plan.place.disks.map(exists));
-    const missing = plan.place.disks.filter((_, index) => !areThere[index]);
+    const places = await placesOfNewDisks(plan.place.disks);
     await ensurePrivateDirectory(plan.place.root.place, host.user.uid);
     const { manager, memoryMB } = plan.place.group;
     const placed = {
@@ -103,7 +103,7 @@ export class TapBoot extends MachineBoot<Plan> {
     };
     const command = placedVmm(
       host.user,
-      { ...plan.place, root: withPlacesFor(plan.place.root, missing) },
+      { ...plan.place, root: withPlaces(plan.place.root, places) },
       plan.vmm,
       {
         recorded: (argv) => recordedArgv(placed, argv),

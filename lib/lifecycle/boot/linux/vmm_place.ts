@@ -1,7 +1,7 @@
 import type { UserFacts } from "../../../host/host.ts";
 import { type ControlGroup, inControlGroup } from "../../../host/confinement/control_group.ts";
 import { asUserArgv, inNetworkNamespace } from "../../../host/root/placed.ts";
-import { isWithin, parentOf, resolvePath } from "../../../base/paths.ts";
+import { isWithin, resolvePath } from "../../../base/paths.ts";
 import {
   type InnerTools,
   type Isolation,
@@ -50,9 +50,11 @@ export function vmmRoot(
   const { runtimeDirectory, secretsDirectory, acceleration } = record;
   const disks = diskDirectory(state.directory);
   // Whole directories, since what is in them comes and goes while the machine runs.
-  const directories = [disks, vmmSockets(runtimeDirectory), secretsDirectory];
+  const directories = [disks, vmmSockets(runtimeDirectory)];
   const isShown = (path: string) =>
-    [...directories, ...programDirectories].some((directory) => isWithin(path, directory));
+    [...directories, secretsDirectory, ...programDirectories].some((directory) =>
+      isWithin(path, directory)
+    );
   const readonlyDisks = runner.disks.filter((disk) => disk.readonly).map(({ path }) => path);
   const writableDisks = runner.disks.filter((disk) => !disk.readonly)
     .map(({ path }) => resolvePath(disks, path));
@@ -64,6 +66,7 @@ export function vmmRoot(
     place: `${runtimeDirectory}/vmm.root`,
     readonly: unique([
       ...programDirectories,
+      secretsDirectory,
       // The number of processors and their caches.
       "/sys/devices/system/cpu",
     ]),
@@ -103,9 +106,9 @@ export function otherDisks(runner: Runner): readonly string[] {
     .map(({ path }) => path);
 }
 
-/** A root in which disks can be made that are not there yet and lie elsewhere. */
-export function withPlacesFor(root: PrivateRoot, missing: readonly string[]): PrivateRoot {
-  return { ...root, writable: unique([...root.writable, ...missing.map(parentOf)]) };
+/** A root in which files can be made in other directories, too. */
+export function withPlaces(root: PrivateRoot, directories: readonly string[]): PrivateRoot {
+  return { ...root, writable: unique([...root.writable, ...directories]) };
 }
 
 /** What varies with the moment at which a hypervisor starts. */
