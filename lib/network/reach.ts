@@ -99,7 +99,7 @@ end
 
 local kept, kept_count = {}, 0
 
--- As long as a name may be that the guest asks for itself (lib/network/question_rules.ts).
+-- As long as a name may be that the guest asks for itself (lib/network/dns_request_rules.ts).
 local longest_name = 150
 
 local function find(name, port)

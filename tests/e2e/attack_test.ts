@@ -177,7 +177,7 @@ Deno.test("off: nothing at all, and commands still run", async () => {
 Deno.test("open: the same attacks are attacks, and host, machines and private places are closed", async (t) => {
   using _services = hostServices(services);
   const open = 'network.mode = "open";';
-  await t.step("with its doors opened, each gets through", async () => {
+  await t.step("with its ports and ranges opened, each gets through", async () => {
     await using project = await TestProject.make(`network = {
       mode = "open";
       allowHost = [ 2375 5432 8080 ];

@@ -76,7 +76,7 @@ Deno.test("floods of DHCP and ARP fill none of the host's tables or logs, and th
   }
 });
 
-Deno.test("the guest's own questions of DHCP and ARP are answered", async () => {
+Deno.test("the guest's own requests of DHCP and ARP are answered", async () => {
   await using slot = await EmptySlot.make(31, { mode: "off" });
   const frames = '[udp("0.0.0.0", "255.255.255.255", 68, 67, discover)]';
   await slot.run(flood(frames, 0.01));

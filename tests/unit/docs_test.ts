@@ -46,7 +46,7 @@ Deno.test("a row that names no test, or one that is not there, would be found", 
   assert.deepEqual(one?.tests, [{ file: "e2e/x_test.ts", name: "does it" }]);
 });
 
-Deno.test("the map of the house is the tree", async () => {
+Deno.test("CONTRIBUTING's list of folders is the tree", async () => {
   const text = await Deno.readTextFile(`${root}CONTRIBUTING.md`);
   const map = /```\n(main\.ts[\s\S]*?)```/.exec(text)?.[1] ?? "";
   const named = map.trim().split("\n").map((line) => line.split(/\s+/)[0] ?? "");

@@ -100,7 +100,7 @@ function requireFiltered({ name, network }: VmRecord): void {
 
 /**
  * The record goes last: if something fails on the way, the same command does it all again. A name
- * that goes takes every address with it: those in use come back with the next question for them.
+ * that goes takes every address with it: those in use come back with the next DNS request for them.
  */
 async function applyNames(
   host: Host,

@@ -62,7 +62,7 @@ export function requestsOf(facts: RequestFacts): readonly HostRequest[] {
     ...of("builds on this host", modulesOf(facts)),
     ...of("shares", sharesOutside(facts)),
     ...of("gives to the guest", scriptsOutside(facts)),
-    ...of("opens", doorsOf(config)),
+    ...of("opens", openingsOf(config)),
     ...of("reaches", reachedBy(config)),
     ...of("takes secrets from", secretSources(facts)),
     ...of("brings its own keys", foreignKeys.map((path) => `${path}: who made it can log in`)),
@@ -102,7 +102,7 @@ function reachedBy({ network }: Config): readonly string[] {
   return [`${network.domains.join(", ")} on ports ${network.ports.join(", ")}${how}`];
 }
 
-function doorsOf({ network }: Config): readonly string[] {
+function openingsOf({ network }: Config): readonly string[] {
   return [
     ...network.allowHost.map((port) => `this host's TCP port ${port}`),
     ...network.allowPrivate.map((range) => `the private addresses ${range}`),

@@ -86,7 +86,7 @@ async function startAgain(
 
 /**
  * Ends a slot's dnsmasq and starts it again. After a time without a way out it still waits for answers
- * that will not come, and joins the guest's next questions for the same names to those.
+ * that will not come, and joins the guest's next requests for the same names to those.
  */
 export async function restartDnsmasq(
   host: Host,
@@ -123,7 +123,7 @@ export async function dnsmasqPid(
   return undefined;
 }
 
-/** Ends every process of a slot's dnsmasq: one for each question by TCP that it is about. */
+/** Ends every process of a slot's dnsmasq: one for each request by TCP that it is about. */
 export async function stopDnsmasq(host: Host, uid: number): Promise<void> {
   const processes = await processesSeenByRoot(host);
   for (const pid of await processes.ownedBy(uid)) {

@@ -5,7 +5,7 @@ import type { HostNetwork } from "../host_network.ts";
 import { mark, removeTable } from "./host_rules.ts";
 import { inspectorOf } from "../inspector/inspector.ts";
 import { linkRules } from "./link_rules.ts";
-import { questionRules, questionSets } from "./question_rules.ts";
+import { dnsRequestRules, dnsRequestSets } from "./dns_request_rules.ts";
 import { inspected, needsInspector, type NetworkPolicy, plainPorts } from "../policy/policy.ts";
 
 /** What the rules of one slot follow from. */
@@ -43,7 +43,7 @@ ${
       hooks(input),
       toHost(input),
       toNetwork(input),
-      questionRules(input.policy),
+      dnsRequestRules(input.policy),
       refusals(),
     ].join("\n")
   }}
@@ -57,7 +57,7 @@ function sets({ slot, policy, hostNetwork }: FirewallInput): string {
   const resolvers = policy.mode === "off" ? [] : policy.resolvers;
   return `${kinds}  set refused_other { type ipv4_addr . inet_proto; ${memory} }
   set refused_ipv6 { type ipv6_addr . inet_proto; ${memory} }
-${questionSets(policy, memory)}${addressSet("resolvers4", resolvers)}${
+${dnsRequestSets(policy, memory)}${addressSet("resolvers4", resolvers)}${
     addressSet("host4", [slot.hostAddress, ...hostNetwork.addresses])
   }${addressSet("private4", [...nonPublicRanges, ...hostNetwork.subnets])}${
     policy.allowPrivate.length === 0 ? "" : addressSet("chosen4", policy.allowPrivate)
@@ -143,16 +143,16 @@ function arriving({ slot, policy }: Pick<FirewallInput, "slot" | "policy">): str
   const { tls, http } = inspected(policy);
   const { tlsPort, httpPort } = inspectorOf(slot);
   const mine = "ip daddr @allow4 tcp dport";
-  const doors = hostPorts(policy);
-  if (!needsInspector(policy) && doors.length === 0) return "";
+  const openPorts = hostPorts(policy);
+  if (!needsInspector(policy) && openPorts.length === 0) return "";
   return `  chain arriving {
     type nat hook prerouting priority dstnat; policy accept;
     iifname != "${tap}" accept
     ip saddr != ${address} accept
 ${
-    doors.length === 0
+    openPorts.length === 0
       ? ""
-      : `    ip daddr ${gateway} tcp dport { ${doors.join(", ")} } dnat ip to ${hostAddress}\n`
+      : `    ip daddr ${gateway} tcp dport { ${openPorts.join(", ")} } dnat ip to ${hostAddress}\n`
   }${
     policy.allowPrivate.length === 0 ? "" : "    ip daddr @chosen4 accept\n"
   }    ip daddr @host4 accept
@@ -196,7 +196,7 @@ function toNetwork({ slot, policy }: FirewallInput): string {
   const { address, hostAddress, range } = slot;
   const chosen = policy.allowPrivate.length > 0;
   const ports = plainPorts(policy);
-  const doors = hostPorts(policy);
+  const openPorts = hostPorts(policy);
   const verdict = {
     open: "    accept\n",
     off: "    goto refuse_address\n",
@@ -210,9 +210,9 @@ function toNetwork({ slot, policy }: FirewallInput): string {
     ct state invalid goto refuse
     ${tooMany} goto refuse
 ${
-    doors.length === 0
+    openPorts.length === 0
       ? ""
-      : `    ip daddr @host4 tcp dport { ${doors.join(", ")} } accept\n`
+      : `    ip daddr @host4 tcp dport { ${openPorts.join(", ")} } accept\n`
   }    ip daddr @host4 goto refuse_host
     ip daddr ${range} goto refuse_machine
 ${policy.mode === "off" || !chosen ? "" : `    ip daddr @chosen4${chosenPorts} accept\n`}${

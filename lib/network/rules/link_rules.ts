@@ -4,7 +4,7 @@ import { removeTable } from "./host_rules.ts";
 /**
  * The first rules that a guest's frames come to, as the tap gets them (nft(8), family netdev): before
  * the kernel's tables of neighbours and of connections, which a guest must not fill. Only its own MAC
- * and its own address pass, and a few questions of ARP and DHCP a second, the same in every mode.
+ * and its own address pass, and a few requests of ARP and DHCP a second, the same in every mode.
  */
 export function linkRules(
   { slot, mac }: { readonly slot: SlotAddresses; readonly mac: string },

@@ -1,4 +1,4 @@
-import { questionRefusals } from "./question_rules.ts";
+import { dnsRequestRefusals } from "./dns_request_rules.ts";
 import { isNameAllowed, type NetworkPolicy } from "../policy/policy.ts";
 
 /** Something that a guest asked for and did not get. */
@@ -71,7 +71,7 @@ function explain(
   policy: NetworkPolicy,
   names: readonly string[],
 ): Pick<Refusal, "reason" | "allow"> {
-  if (by === "length" || by === "quota" || by === "rate") return { reason: questionRefusals[by] };
+  if (by === "length" || by === "quota" || by === "rate") return { reason: dnsRequestRefusals[by] };
   if (by === "machine") return { reason: "other machines are out of reach" };
   if (by === "ipv6") return { reason: "machines have no IPv6" };
   if (policy.mode === "off") {
