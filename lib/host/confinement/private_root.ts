@@ -56,6 +56,7 @@ place=$(cd -P "$1" && pwd -P) proc=$2; shift 2
 text=$(printf %s "$place" | sed 's/\\\\/\\\\134/g; s/ /\\\\040/g; s/\\t/\\\\011/g')
 newline='
 '
+links= directories= files= mounts= sealed=
 mount -t tmpfs -o mode=755,size=1m,nosuid,nodev none "$place"
 mkdir "$place/tmp" "$place/proc" "$place/dev" "$place/etc"
 mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev,noexec none "$place/tmp"

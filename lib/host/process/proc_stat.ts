@@ -18,12 +18,15 @@ export async function identityOf(
 
 /**
  * Parses /proc/PID/stat (proc_pid_stat(5)). The command name, field 2, may hold spaces and
- * parentheses, so fields are counted from the last ")": field 3 is the state, field 22 the start
- * time in clock ticks since boot.
+ * parentheses, so fields are counted from the last ")": field 3 is the state, field 4 the parent, field
+ * 22 the start time in clock ticks since boot.
  */
-export function parseStat(stat: string): { isZombie: boolean; startTicks: string } | undefined {
+export function parseStat(
+  stat: string,
+): { isZombie: boolean; parent: number; startTicks: string } | undefined {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).trim().split(" ");
   const startTicks = fields[19];
   if (startTicks === undefined) return undefined;
-  return { isZombie: fields[0] === "Z" || fields[0] === "X", startTicks };
+  const isZombie = fields[0] === "Z" || fields[0] === "X";
+  return { isZombie, parent: Number(fields[1]), startTicks };
 }

@@ -14,6 +14,7 @@ import { NixboxError } from "../../base/error.ts";
 import { readTextIfExists, removeIfExists } from "../files/files.ts";
 import type { Host, ProcessIdentity, UserFacts } from "../host.ts";
 import { childPath, rootProgram } from "../process/programs.ts";
+import { parseStat } from "../process/proc_stat.ts";
 import { processesSeenByRoot } from "./root_processes.ts";
 import { waitFor } from "../../base/wait.ts";
 
@@ -80,12 +81,11 @@ export async function spawnPlaced(
   await removeIfExists(pidFile);
   if (host.user.uid === 0) return await startAsRoot(host, command, options);
   await runAsRoot(host, ["setsid", "--fork", ...command], undefined, { cwd });
-  const identity = await waitFor(() => identityIn(host, options), {
-    timeoutMs: 10_000,
-    firstDelayMs: 2,
-    longestDelayMs: 20,
-  });
-  if (identity === undefined) {
+  const identity = await waitFor(
+    async () => await identityIn(host, options) ?? await goneOf(host, pidFile),
+    { timeoutMs: 10_000, firstDelayMs: 2, longestDelayMs: 20 },
+  );
+  if (identity === undefined || identity === "gone") {
     throw await diedAtOnce(command, logFile, { code: undefined, signal: null });
   }
   return { identity, ended: endOf(host, identity) };
@@ -133,12 +133,24 @@ async function childWithin(
   throw await diedAtOnce([program], logFile, await ended);
 }
 
+async function pidIn(pidFile: string): Promise<number | undefined> {
+  const pid = Number((await readTextIfExists(pidFile))?.trim() || Number.NaN);
+  return Number.isInteger(pid) ? pid : undefined;
+}
+
+/** Whether the process that told its id has ended. */
+async function goneOf(host: Host, pidFile: string): Promise<"gone" | undefined> {
+  const pid = await pidIn(pidFile);
+  const isGone = pid !== undefined && await host.processes.identify(pid) === undefined;
+  return isGone ? "gone" : undefined;
+}
+
 async function identityIn(
   host: Host,
   { pidFile, isChild }: PlacedOptions,
 ): Promise<ProcessIdentity | undefined> {
-  const pid = Number((await readTextIfExists(pidFile))?.trim() || Number.NaN);
-  if (!Number.isInteger(pid)) return undefined;
+  const pid = await pidIn(pidFile);
+  if (pid === undefined) return undefined;
   if (isChild) return await childOf(host, pid);
   const identity = await host.processes.identify(pid);
   return typeof identity === "object" ? identity : undefined;
@@ -146,18 +158,34 @@ async function identityIn(
 
 /**
  * The child of a process that only waits for it: unshare(1) with `--fork`, once the scripts before it,
- * which have children too, are over (proc_pid_task_children(5)). Where /proc hides it, root looks.
+ * which have children too, are over.
  */
 async function childOf(host: Host, parent: number): Promise<ProcessIdentity | undefined> {
   const words = await (await processesSeenByRoot(host)).commandLine(parent) ?? [];
   if (words[0] !== "unshare" || words[1] !== "--fork") return undefined;
-  const path = `/proc/${parent}/task/${parent}/children`;
-  const text = await readTextIfExists(path) ?? (await runAsRoot(host, ["cat", path], undefined, {
-    accept: "any",
-  })).stdout;
-  const pid = Number(text.trim().split(" ")[0] || Number.NaN);
-  const identity = Number.isInteger(pid) ? await host.processes.identify(pid) : undefined;
+  const pid = await firstChild(parent);
+  const identity = pid === undefined ? undefined : await host.processes.identify(pid);
   return typeof identity === "object" ? identity : undefined;
+}
+
+/** By proc_pid_task_children(5), which not every kernel has. */
+async function firstChild(parent: number): Promise<number | undefined> {
+  const children = await readTextIfExists(`/proc/${parent}/task/${parent}/children`);
+  if (children === undefined) return await childByStat(parent);
+  return Number(children.trim().split(" ")[0]) || undefined;
+}
+
+/**
+ * A process that names another as its parent (proc_pid_stat(5)), of those that are shown: the user's own are,
+ * wherever others are hidden.
+ */
+export async function childByStat(parent: number): Promise<number | undefined> {
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readTextIfExists(`/proc/${name}/stat`).catch(() => undefined) ?? "";
+    if (parseStat(stat)?.parent === parent) return Number(name);
+  }
+  return undefined;
 }
 
 /** Resolves when a process that is nobody's child here has ended; looks ten times a second. */

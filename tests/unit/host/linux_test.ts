@@ -45,7 +45,11 @@ Deno.test("a relative XDG directory is ignored: it would be the project's", () =
 
 Deno.test("a process's start time is read past names with spaces and parentheses", () => {
   const rest = "S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 777 20 21";
-  assert.deepEqual(parseStat(`42 (a) b (c)) ${rest}`), { isZombie: false, startTicks: "777" });
+  assert.deepEqual(parseStat(`42 (a) b (c)) ${rest}`), {
+    isZombie: false,
+    parent: 1,
+    startTicks: "777",
+  });
   assert.equal(parseStat(`42 (x) ${rest.replace("S", "Z")}`)?.isZombie, true);
   assert.equal(parseStat("nonsense"), undefined);
 });
