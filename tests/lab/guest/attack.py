@@ -155,13 +155,15 @@ def retry(address, first, second, form="plain"):
             for part in parts:
                 client.sendall(part)
                 time.sleep(0.1)
-        while len(answer) < 5000:
+        # The first read may have brought it all.
+        while b"answer for " not in answer and len(answer) < 5000:
             more = client.recv(1000)
             if not more:
                 return "refused", "closed"
             answer += more
-            if b"answer for " in answer:
-                return "reached", answer[-60:].decode(errors="replace")
+        if b"answer for " not in answer:
+            return "refused", "another answer"
+        return "reached", answer[-60:].decode(errors="replace")
 
 
 def http(address, texts, port=80):

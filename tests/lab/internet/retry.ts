@@ -46,16 +46,17 @@ const retryRequest = [
   ...[0, 0x10, 0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 23, 0xff, 0x01, 0, 0],
 ];
 
-/** The handshake of a client, as far as it has come, without its records. */
-async function handshakeBytes(connection: Deno.Conn, until: number): Promise<string> {
+/** The names in a client's handshake, one for each hello, as they come: two may come at once. */
+async function* helloNames(connection: Deno.Conn): AsyncGenerator<string, undefined> {
   let raw = "";
+  let given = 0;
   const space = new Uint8Array(4096);
   while (true) {
     const count = await connection.read(space);
-    if (count === null) return "";
+    if (count === null) return;
     raw += String.fromCharCode(...space.subarray(0, count));
     const names = [...raw.matchAll(/[a-z-]+\.test/g)].map(([name]) => name);
-    if (names.length >= until) return names.at(until - 1) ?? "";
+    while (given < names.length) yield names[given++] ?? "";
   }
 }
 
@@ -66,13 +67,13 @@ export async function serveRetry(hostname: string, tell: (name: string) => void)
 }
 
 async function serve(connection: Deno.Conn, tell: (name: string) => void): Promise<void> {
-  const first = await handshakeBytes(connection, 1);
-  if (first === "") return;
+  const names = helloNames(connection);
+  if ((await names.next()).done) return;
   const length = retryRequest.length;
   await connection.write(Uint8Array.from([22, 3, 3, length >> 8, length & 255, ...retryRequest]));
-  const second = await handshakeBytes(connection, 1);
-  if (second === "") return;
-  tell(second);
-  const text = new TextEncoder().encode(`answer for ${second}`);
+  const second = await names.next();
+  if (second.done) return;
+  tell(second.value);
+  const text = new TextEncoder().encode(`answer for ${second.value}`);
   await connection.write(Uint8Array.from([22, 3, 3, 0, text.length, ...text]));
 }
