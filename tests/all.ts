@@ -90,8 +90,8 @@ function closingLine(text: string): Count | undefined {
 /** Of tests/e2e, what makes up about half of the time of all that runs in the lab. */
 const second = [
   ...["interrupt", "local_user", "macos", "macos_crash", "macos_network", "many", "mount"],
-  ...["network", "place", "plugins", "programs", "protect", "questions", "secrets"],
-  ...["set_user_id", "sinks", "slots", "systemd", "terminal", "work_tree", "workspace"],
+  ...["plugins", "protect", "questions", "secrets", "set_user_id", "sinks", "slots", "systemd"],
+  ...["terminal", "work_tree", "workspace"],
 ];
 
 const nameOf = (file: string) => file.replace(/^.*\/|_test\.ts$/g, "");
