@@ -1,4 +1,5 @@
-import { endProcess } from "../../host/root/end_process.ts";
+import { ownerVariable } from "../../host/process/detached.ts";
+import { endProcess, waitForEnd } from "../../host/root/end_process.ts";
 import { NixboxError } from "../../base/error.ts";
 import { removeEntry, removeIfExists } from "../../host/files/files.ts";
 import type { Host, ProcessIdentity } from "../../host/host.ts";
@@ -118,11 +119,22 @@ export function without(record: VmRecord, id: string): Pick<VmRecord, "shares" |
   };
 }
 
+/** What waits for a server in its namespaces ends by itself, once that has: a moment later. */
+async function waitForWaiting(host: Host, id: string, share: ShareRecord): Promise<void> {
+  for (const pid of await host.processes.withEnvironment(ownerVariable, id)) {
+    const words = await host.processes.commandLine(pid) ?? [];
+    if (!words.includes(`--socket-path=${share.socket}`)) continue;
+    const identity = await host.processes.identify(pid);
+    if (typeof identity === "object") await waitForEnd(host, identity, 2000);
+  }
+}
+
 /** Ends what serves a share, and removes what it listened on. */
 export async function endServer(host: Host, record: VmRecord, share: ShareRecord): Promise<void> {
   const server = record.servers.find(({ id }) => id === share.id);
   if (server !== undefined) {
     await endProcess(host, server.process, { graceMs: 1000, group: share.via === "sshfs" });
+    await waitForWaiting(host, record.id, share);
   }
   // The hypervisor can write where these lie.
   for (const path of ["", ".pid", ".fifo"].map((end) => share.socket + end)) {
