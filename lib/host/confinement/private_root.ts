@@ -1,4 +1,5 @@
 import type { UserFacts } from "../host.ts";
+import { idOptions } from "../root/privilege.ts";
 
 /**
  * Who makes a program's own mount namespace: the user, in a user namespace, or root, where the kernel
@@ -127,10 +128,7 @@ export function privateRootArgv(
   argv: readonly string[],
 ): readonly string[] {
   const byUser = isolation === "user-namespace";
-  const become = byUser || user.uid === 0 ? [] : [
-    ...[`--reuid=${user.uid}`, `--regid=${user.gid}`],
-    groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
-  ];
+  const become = byUser || user.uid === 0 ? [] : idOptions(user, groups);
   const shown = [
     ...root.readonly.flatMap((path) => ["ro", path, inFstab(path)]),
     ...(root.files ?? []).flatMap((path) => ["file", path, inFstab(path)]),

@@ -15,15 +15,14 @@ import { readTextIfExists, removeIfExists } from "../files/files.ts";
 import type { Host, ProcessIdentity, UserFacts } from "../host.ts";
 import { childPath, rootProgram } from "../process/programs.ts";
 import { parseStat } from "../process/proc_stat.ts";
+import { idOptions } from "./privilege.ts";
 import { processesSeenByRoot } from "./root_processes.ts";
 import { waitFor } from "../../base/wait.ts";
 
 /** How a program starts that only root can put in its place. */
 export interface PlacedOptions extends DetachedOptions {
-  /** Where the id of its first process goes; in a directory that only the user can write to. */
+  /** Where the id of what waits for it goes; in a directory that only the user can write to. */
   readonly pidFile: string;
-  /** Of its first process, which waits for it: what ends and is counted is that one's child. */
-  readonly isChild: boolean;
   /** MiB of memory that it may have for itself, where no control group bounds it (RLIMIT_DATA). */
   readonly dataMB?: number;
 }
@@ -45,15 +44,11 @@ export function recordedArgv(
 
 /** The words by which root becomes the user again, without a way back. */
 export function asUserArgv(
-  { uid, gid }: Pick<UserFacts, "uid" | "gid">,
+  user: Pick<UserFacts, "uid" | "gid">,
   groups: readonly string[] = [],
 ): readonly string[] {
-  if (uid === 0) return [];
-  return [
-    ...["setpriv", `--reuid=${uid}`, `--regid=${gid}`],
-    groups.length === 0 ? "--clear-groups" : `--groups=${groups.join(",")}`,
-    ...["--inh-caps=-all", "--no-new-privs", "--"],
-  ];
+  if (user.uid === 0) return [];
+  return ["setpriv", ...idOptions(user, groups), "--inh-caps=-all", "--no-new-privs", "--"];
 }
 
 /** The command that runs `argv` in a network namespace, which only root can enter (setns(2)). */
@@ -82,7 +77,7 @@ export async function spawnPlaced(
   if (host.user.uid === 0) return await startAsRoot(host, command, options);
   await runAsRoot(host, ["setsid", "--fork", ...command], undefined, { cwd });
   const identity = await waitFor(
-    async () => await identityIn(host, options) ?? await goneOf(host, pidFile),
+    async () => await identityIn(host, pidFile) ?? await goneOf(host, pidFile),
     { timeoutMs: 10_000, firstDelayMs: 2, longestDelayMs: 20 },
   );
   if (identity === undefined || identity === "gone") {
@@ -95,11 +90,11 @@ export async function spawnPlaced(
 async function startAsRoot(
   host: Host,
   [program = "", ...args]: readonly string[],
-  { cwd, logFile, isChild }: PlacedOptions,
+  { cwd, logFile }: PlacedOptions,
 ): Promise<DetachedProcess> {
   const command = makeCommand([rootProgram(program), ...args], { cwd, ...apart });
   const first = await detach(host, command, [program], logFile);
-  return isChild ? await childWithin(host, program, first, logFile) : first;
+  return await childWithin(host, program, first, logFile);
 }
 
 /**
@@ -147,13 +142,10 @@ async function goneOf(host: Host, pidFile: string): Promise<"gone" | undefined> 
 
 async function identityIn(
   host: Host,
-  { pidFile, isChild }: PlacedOptions,
+  pidFile: string,
 ): Promise<ProcessIdentity | undefined> {
   const pid = await pidIn(pidFile);
-  if (pid === undefined) return undefined;
-  if (isChild) return await childOf(host, pid);
-  const identity = await host.processes.identify(pid);
-  return typeof identity === "object" ? identity : undefined;
+  return pid === undefined ? undefined : await childOf(host, pid);
 }
 
 /**

@@ -5,7 +5,13 @@ import type { ServerFacts } from "./share_server.ts";
 
 /** Asks this host for what the commands of shares' servers follow from. */
 export async function serverFacts(host: Host): Promise<ServerFacts> {
-  const [isolation, { raise: raiseOpenFiles }, callFilter = [], tools, virtiofsd] = await Promise
+  const [
+    isolation,
+    { limit: openFilesLimit, raise: raiseOpenFiles },
+    callFilter = [],
+    tools,
+    virtiofsd,
+  ] = await Promise
     .all([
       chooseIsolation(host),
       host.openFiles(),
@@ -14,7 +20,13 @@ export async function serverFacts(host: Host): Promise<ServerFacts> {
       realProgram(host, "virtiofsd"),
     ]);
   const ofFilter = filesOfFilter(callFilter);
-  return { isolation, tools: { ...tools, virtiofsd, ofFilter }, raiseOpenFiles, callFilter };
+  return {
+    isolation,
+    tools: { ...tools, virtiofsd, ofFilter },
+    openFilesLimit,
+    raiseOpenFiles,
+    callFilter,
+  };
 }
 
 /** The programs by which others start in a private root. */

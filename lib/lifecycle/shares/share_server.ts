@@ -25,6 +25,8 @@ import { stageTrackedCopies } from "../protection/tracked_copies.ts";
 export interface ServerFacts {
   readonly isolation: Isolation;
   readonly tools: ServerTools;
+  /** How many files virtiofsd may have open at most. */
+  readonly openFilesLimit: number;
   /** What raises the limit of open files; virtiofsd keeps one open for each that the guest knows. */
   readonly raiseOpenFiles: readonly string[];
   /** What a command is put behind for a filter of system calls, as `Host.callFilter` gives it. */
@@ -109,7 +111,7 @@ export async function startServer(
   await ensurePrivateDirectory(rootOf(share), host.user.uid);
   const options = { logFile, cwd: "/", owner: id };
   await ensurePrivateDirectory(`${besideShare(share)}.apart`, host.user.uid);
-  const placed = { ...options, pidFile: `${besideShare(share)}.server`, isChild: true };
+  const placed = { ...options, pidFile: `${besideShare(share)}.server` };
   const process = byRoot
     ? await spawnPlaced(host, recordedArgv(placed, argv), placed)
     : await spawnInRoot(host, argv, options);

@@ -28,6 +28,7 @@ const input: PlanInput = {
   },
   groupManager: "none",
   hasLandlock: false,
+  openFilesLimit: 1_000_000,
   raiseOpenFiles: [],
   callFilter: ["limit"],
 };

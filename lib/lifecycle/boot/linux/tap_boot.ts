@@ -98,7 +98,6 @@ export class TapBoot extends MachineBoot<Plan> {
     const placed = {
       ...options,
       pidFile: `${runtimeDirectory}/vmm.pid`,
-      isChild: true,
       ...(manager === "none" ? { dataMB: memoryMB + spareAddressesMB } : {}),
     };
     const command = placedVmm(

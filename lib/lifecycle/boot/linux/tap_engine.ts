@@ -82,8 +82,9 @@ async function planInput(
 ): Promise<Omit<PlanInput, "slot">> {
   const { facts, obtained } = await machineFacts(host, project, config, options, emit);
   const servers = await serverFacts(host);
-  const { limit } = await host.openFiles();
-  if (limit < enoughOpenFiles) emit({ kind: "warning", message: openFilesWarning(limit) });
+  if (servers.openFilesLimit < enoughOpenFiles) {
+    emit({ kind: "warning", message: openFilesWarning(servers.openFilesLimit) });
+  }
   const network = await hostNetwork(host);
   if (config.rosetta) emit({ kind: "warning", message: "rosetta is for macOS: nothing here" });
   return {
